@@ -1,0 +1,242 @@
+//! Stream events of the Messages API, parsed from the JSON that both framings carry.
+//!
+//! Knows nothing of frames or sockets. An event or delta of an unknown type is carried as such, never an error: the API
+//! adds types without notice.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::message::StopReason;
+use crate::usage::UsageUpdate;
+
+/// One event of a streamed answer. The order on the wire is `message_start`, then per content block a start, deltas and
+/// a stop, then `message_delta` and `message_stop`; `ping` may come anywhere.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The answer begins; the input side of the usage is known from here on.
+    MessageStart {
+        /// Upstream's id of the message (`msg_…`).
+        id: String,
+        /// The model that answers, by upstream's own name.
+        model: String,
+        /// The input side, and a first count of the output.
+        usage: UsageUpdate,
+    },
+    /// A content block begins; `block` is its JSON as received.
+    BlockStart {
+        /// Position of the block in the answer's content.
+        index: u32,
+        /// The block as it begins (`{"type":"text","text":""}`).
+        block: Box<RawValue>,
+    },
+    /// A piece of a content block.
+    BlockDelta {
+        /// Position of the block it belongs to.
+        index: u32,
+        /// The piece.
+        delta: Delta,
+    },
+    /// A content block is complete.
+    BlockStop {
+        /// Position of the block.
+        index: u32,
+    },
+    /// The answer's end is decided: why, and the final output count.
+    MessageDelta {
+        /// Why the model stopped, where it says so.
+        stop_reason: Option<StopReason>,
+        /// The stop sequence that was met, if one was.
+        stop_sequence: Option<String>,
+        /// Cumulative usage.
+        usage: UsageUpdate,
+    },
+    /// The answer is whole.
+    MessageStop {
+        /// Bedrock's closing counts; Anthropic sends none.
+        metrics: Option<InvocationMetrics>,
+    },
+    /// A sign of life.
+    Ping,
+    /// Upstream failed in mid-stream and says so in Anthropic's shape.
+    Error {
+        /// Anthropic's error type, such as `overloaded_error`.
+        error_type: String,
+        /// Anthropic's message.
+        message: String,
+    },
+    /// An event of a type that this version does not know.
+    Unknown,
+}
+
+/// A piece of a content block.
+#[derive(Debug, Clone)]
+pub enum Delta {
+    /// More text.
+    Text(String),
+    /// More of a tool's input; the pieces make JSON only when joined.
+    InputJson(String),
+    /// More thinking.
+    Thinking(String),
+    /// The signature that makes a thinking block valid when it is sent back.
+    Signature(String),
+    /// One more citation, as received.
+    Citation(Box<RawValue>),
+    /// A delta of a type that this version does not know.
+    Unknown,
+}
+
+/// `amazon-bedrock-invocationMetrics`, which Bedrock adds to the last chunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InvocationMetrics {
+    /// Prompt tokens outside the cache.
+    pub input_token_count: Option<u64>,
+    /// Tokens of the answer.
+    pub output_token_count: Option<u64>,
+    /// Tokens read from the prompt cache.
+    pub cache_read_input_token_count: Option<u64>,
+    /// Tokens written to the prompt cache.
+    pub cache_write_input_token_count: Option<u64>,
+    /// Milliseconds from request to last token, by Bedrock's clock.
+    pub invocation_latency: Option<u64>,
+    /// Milliseconds from request to first byte, by Bedrock's clock.
+    pub first_byte_latency: Option<u64>,
+}
+
+impl Event {
+    /// Parses the JSON of one event.
+    ///
+    /// # Errors
+    /// When the bytes are not JSON of an event's shape, or a known event lacks what makes it one.
+    pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let wire: Wire<'_> = serde_json::from_slice(json)?;
+        let index = wire.index;
+        let missing = |what| Err(serde::de::Error::missing_field(what));
+        Ok(match wire.event_type {
+            EventType::MessageStart => match wire.message {
+                Some(message) => Self::MessageStart {
+                    id: message.id.unwrap_or_default(),
+                    model: message.model.unwrap_or_default(),
+                    usage: message.usage.unwrap_or_default(),
+                },
+                None => return missing("message"),
+            },
+            EventType::ContentBlockStart => match wire.content_block {
+                Some(block) => Self::BlockStart { index, block: block.to_owned() },
+                None => return missing("content_block"),
+            },
+            EventType::ContentBlockDelta => match wire.delta {
+                Some(delta) => Self::BlockDelta { index, delta: delta.into_delta() },
+                None => return missing("delta"),
+            },
+            EventType::ContentBlockStop => Self::BlockStop { index },
+            EventType::MessageDelta => {
+                let delta = wire.delta.unwrap_or_default();
+                Self::MessageDelta {
+                    stop_reason: delta.stop_reason,
+                    stop_sequence: delta.stop_sequence,
+                    usage: wire.usage.unwrap_or_default(),
+                }
+            }
+            EventType::MessageStop => Self::MessageStop { metrics: wire.metrics },
+            EventType::Ping => Self::Ping,
+            EventType::Error => {
+                let error = wire.error.unwrap_or_default();
+                Self::Error { error_type: error.error_type, message: error.message }
+            }
+            EventType::Unknown => Self::Unknown,
+        })
+    }
+}
+
+/// Every field that any event has: one pass over the bytes, nothing buffered.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(rename = "type")]
+    event_type: EventType,
+    #[serde(default)]
+    index: u32,
+    message: Option<WireMessage>,
+    #[serde(borrow)]
+    content_block: Option<&'a RawValue>,
+    #[serde(borrow)]
+    delta: Option<WireDelta<'a>>,
+    usage: Option<UsageUpdate>,
+    error: Option<WireError>,
+    #[serde(rename = "amazon-bedrock-invocationMetrics")]
+    metrics: Option<InvocationMetrics>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum EventType {
+    MessageStart,
+    ContentBlockStart,
+    ContentBlockDelta,
+    ContentBlockStop,
+    MessageDelta,
+    MessageStop,
+    Ping,
+    Error,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Deserialize)]
+struct WireMessage {
+    id: Option<String>,
+    model: Option<String>,
+    usage: Option<UsageUpdate>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireDelta<'a> {
+    #[serde(rename = "type")]
+    delta_type: DeltaType,
+    text: Option<String>,
+    partial_json: Option<String>,
+    thinking: Option<String>,
+    signature: Option<String>,
+    #[serde(borrow)]
+    citation: Option<&'a RawValue>,
+    stop_reason: Option<StopReason>,
+    stop_sequence: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DeltaType {
+    TextDelta,
+    InputJsonDelta,
+    ThinkingDelta,
+    SignatureDelta,
+    CitationsDelta,
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+impl WireDelta<'_> {
+    fn into_delta(self) -> Delta {
+        match self.delta_type {
+            DeltaType::TextDelta => Delta::Text(self.text.unwrap_or_default()),
+            DeltaType::InputJsonDelta => Delta::InputJson(self.partial_json.unwrap_or_default()),
+            DeltaType::ThinkingDelta => Delta::Thinking(self.thinking.unwrap_or_default()),
+            DeltaType::SignatureDelta => Delta::Signature(self.signature.unwrap_or_default()),
+            DeltaType::CitationsDelta => match self.citation {
+                Some(citation) => Delta::Citation(citation.to_owned()),
+                None => Delta::Unknown,
+            },
+            DeltaType::Unknown => Delta::Unknown,
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireError {
+    #[serde(rename = "type")]
+    error_type: String,
+    message: String,
+}

@@ -1,0 +1,292 @@
+//! A streamed answer as its caller reads it: events as they come, the usage so far, and an end that is never mistaken.
+//!
+//! A stream that ends without `message_stop` is an error, an exception frame keeps its type, and silence has a deadline.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::codec::{Decoder, Frame};
+use crate::error::{Error, ErrorKind, Upstream, Waiting};
+use crate::event::{Delta, Event};
+use crate::refusal;
+use crate::transport::root_cause;
+use crate::usage::Usage;
+
+/// How long the end of a finished answer's body is waited for, off the answer's path, so that its connection can serve
+/// again.
+const TRAILING_BODY: Duration = Duration::from_secs(1);
+
+/// Bytes of text per token where an answer broke off before upstream counted it; Claude's tokens are about this long in
+/// English.
+const BYTES_PER_TOKEN: f64 = 3.5;
+
+/// The events of one answer.
+#[derive(Debug)]
+pub struct MessageStream {
+    /// `None` once the answer is whole, or when it came in one piece.
+    body: Option<Incoming>,
+    decoder: Decoder,
+    /// Events that were read while the stream was opened.
+    opening: VecDeque<Event>,
+    idle: Duration,
+    usage: Usage,
+    begun: bool,
+    counted: bool,
+    delta_bytes: usize,
+    finished: bool,
+    request_id: Option<String>,
+    attempts: u32,
+}
+
+impl MessageStream {
+    pub(crate) fn new(body: Incoming, decoder: Decoder, idle: Duration, request_id: Option<String>) -> Self {
+        Self {
+            body: Some(body),
+            decoder,
+            opening: VecDeque::new(),
+            idle,
+            usage: Usage::default(),
+            begun: false,
+            counted: false,
+            delta_bytes: 0,
+            finished: false,
+            request_id,
+            attempts: 1,
+        }
+    }
+
+    /// An answer that came in one piece, as the events that would have carried it.
+    pub(crate) fn of_whole(events: Vec<Event>, request_id: Option<String>) -> Self {
+        let mut stream = Self {
+            body: None,
+            decoder: Decoder::sse(),
+            opening: VecDeque::new(),
+            idle: Duration::ZERO,
+            usage: Usage::default(),
+            begun: false,
+            counted: false,
+            delta_bytes: 0,
+            finished: false,
+            request_id,
+            attempts: 1,
+        };
+        for event in &events {
+            stream.account(event);
+        }
+        stream.opening = events.into();
+        stream
+    }
+
+    /// The same, knowing how often the request was sent.
+    pub(crate) const fn after(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// Tokens used so far; exact once the answer is whole, else marked as estimated.
+    pub fn usage(&self) -> Usage {
+        let mut usage = self.usage;
+        if !self.counted {
+            usage.output_tokens = usage.output_tokens.max(estimated_tokens(self.delta_bytes));
+            usage.estimated = self.begun;
+        }
+        usage
+    }
+
+    /// Upstream's id of the request.
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// How often the request was sent before this answer began.
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The next events: all that one read of the socket brought, so that they can be handed on together. `None` after
+    /// `message_stop`.
+    ///
+    /// # Errors
+    /// When upstream raises an exception, breaks off, damages a frame or falls silent for longer than the idle limit.
+    /// The error carries what was used so far. Cancel-safe: a call that is dropped loses no event.
+    pub async fn next(&mut self) -> Result<Option<Vec<Event>>, Error> {
+        if !self.opening.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.opening).into()));
+        }
+        let deadline = Instant::now() + self.idle;
+        loop {
+            let mut events = Vec::new();
+            self.decode_into(&mut events)?;
+            if !events.is_empty() {
+                return Ok(Some(events));
+            }
+            if self.finished {
+                return Ok(None);
+            }
+            self.read(deadline, Waiting::NextEvent).await?;
+        }
+    }
+
+    /// Reads up to the first piece of the answer's content, so that a stream which breaks before it can still be tried
+    /// again. The first event has until `deadline`, those after it the idle limit.
+    pub(crate) async fn open(&mut self, deadline: Instant) -> Result<(), Error> {
+        let mut until = (deadline, Waiting::Answer);
+        loop {
+            let mut events = Vec::new();
+            self.decode_into(&mut events)?;
+            if !events.is_empty() {
+                until = (Instant::now() + self.idle, Waiting::NextEvent);
+            }
+            let content =
+                events.iter().any(|event| matches!(event, Event::BlockDelta { .. } | Event::MessageDelta { .. }));
+            self.opening.extend(events);
+            if content || self.finished {
+                return Ok(());
+            }
+            self.read(until.0, until.1).await?;
+        }
+    }
+
+    /// Gives the decoder what the socket has: at least one piece, and whatever else is there already.
+    async fn read(&mut self, deadline: Instant, waiting: Waiting) -> Result<(), Error> {
+        let Some(body) = &mut self.body else { return Err(self.interrupted("the answer ended before it was whole")) };
+        let Ok(first) = timeout_at(deadline, body.frame()).await else { return Err(self.silent(waiting)) };
+        let mut next = Some(first);
+        while let Some(frame) = next {
+            match frame {
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.data_ref() {
+                        self.decoder.push(data);
+                    }
+                }
+                Some(Err(error)) => {
+                    let cause = root_cause(&error);
+                    return Err(self.interrupted(&format!("the connection was lost in mid-answer: {cause}")));
+                }
+                None => {
+                    self.body = None;
+                    return Ok(());
+                }
+            }
+            next = body.frame().now_or_never();
+        }
+        Ok(())
+    }
+
+    fn decode_into(&mut self, events: &mut Vec<Event>) -> Result<(), Error> {
+        while !self.finished {
+            let frame = match self.decoder.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                // What was whole before the damage is handed on first; the damage is met again at the next call.
+                Err(_) if !events.is_empty() => break,
+                Err(error) => return Err(self.interrupted(&format!("the answer was damaged: {error}"))),
+            };
+            match frame {
+                Frame::Event(json) => {
+                    let event = self.parse(&json)?;
+                    self.account(&event);
+                    events.push(event);
+                }
+                Frame::Exception { name, message } => return Err(self.exception(name, message)),
+            }
+        }
+        if self.finished {
+            self.release();
+        }
+        Ok(())
+    }
+
+    fn parse(&self, json: &Bytes) -> Result<Event, Error> {
+        match Event::parse(json) {
+            Ok(Event::Error { error_type, message }) => Err(self.exception(error_type, message)),
+            Ok(event) => Ok(event),
+            Err(error) => Err(self.interrupted(&format!("an event cannot be read: {error}"))),
+        }
+    }
+
+    fn account(&mut self, event: &Event) {
+        match event {
+            Event::MessageStart { usage, .. } => {
+                self.begun = true;
+                self.usage.apply(usage);
+            }
+            Event::BlockDelta { delta, .. } => {
+                self.delta_bytes += match delta {
+                    Delta::Text(piece) | Delta::InputJson(piece) | Delta::Thinking(piece) => piece.len(),
+                    Delta::Signature(_) | Delta::Citation(_) | Delta::Unknown => 0,
+                };
+            }
+            Event::MessageDelta { usage, .. } => {
+                self.usage.apply(usage);
+                self.counted = usage.output_tokens.is_some();
+            }
+            Event::MessageStop { metrics } => {
+                if let Some(metrics) = metrics {
+                    self.usage.fill_from(metrics);
+                    self.counted |= metrics.output_token_count.is_some();
+                }
+                self.finished = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Lets the connection serve again: its body has to be read to the end, which is mostly there already.
+    fn release(&mut self) {
+        let Some(mut body) = self.body.take() else { return };
+        if let Some(None) = body.frame().now_or_never() {
+            return;
+        }
+        tokio::spawn(async move {
+            let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+            let _ = timeout(TRAILING_BODY, rest).await;
+        });
+    }
+
+    fn exception(&self, name: String, message: String) -> Error {
+        let kind = refusal::decode(&name, 200, &message);
+        let upstream = Upstream { exception: name, status: 200, request_id: self.request_id.clone(), message };
+        self.failed(
+            Error::new(kind, format!("upstream broke off its answer: {}", upstream.message)).with_upstream(upstream),
+        )
+    }
+
+    fn interrupted(&self, message: &str) -> Error {
+        self.failed(Error::new(ErrorKind::StreamInterrupted, message))
+    }
+
+    fn silent(&self, waiting: Waiting) -> Error {
+        let message = match waiting {
+            Waiting::NextEvent => format!("no event for {}s in mid-answer", self.idle.as_secs_f32()),
+            Waiting::Answer | Waiting::Model => "no answer within the deadline".to_owned(),
+        };
+        self.failed(Error::new(ErrorKind::Timeout(waiting), message))
+    }
+
+    fn failed(&self, mut error: Error) -> Error {
+        error.attempts = self.attempts;
+        error.usage = self.begun.then(|| self.usage());
+        if let (None, Some(id)) = (&error.upstream, &self.request_id) {
+            let upstream = Upstream { status: 200, request_id: Some(id.clone()), ..Upstream::default() };
+            error = error.with_upstream(upstream);
+        }
+        error
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate of a length that fits memory"
+)]
+fn estimated_tokens(bytes: usize) -> u64 {
+    (bytes as f64 / BYTES_PER_TOKEN).ceil() as u64
+}

@@ -1,0 +1,129 @@
+//! Errors on gRPC: the code, and details that say everything else (`ErrorInfo`, `RetryInfo`). HTTP carries the same
+//! details as JSON, so this is the one place that writes and reads them.
+
+use std::collections::HashMap;
+
+use http::StatusCode;
+use tonic::{Code as Grpc, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use super::{Code, Error};
+
+/// `ErrorInfo.domain` of every error.
+const DOMAIN: &str = "loom";
+
+/// `ErrorInfo.metadata` key of an HTTP status that is not its code's own.
+const HTTP_STATUS: &str = "http_status";
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let row = error.code().row();
+        let mut metadata = HashMap::from([("retryable".to_owned(), error.is_retryable().to_string())]);
+        if let Some(hint) = error.hint() {
+            metadata.insert("hint".to_owned(), hint.to_owned());
+        }
+        if error.attempts() > 0 {
+            metadata.insert("attempts".to_owned(), error.attempts().to_string());
+        }
+        if let Some(upstream) = error.upstream() {
+            if !upstream.exception.is_empty() {
+                metadata.insert("aws_exception".to_owned(), upstream.exception.clone());
+            }
+            metadata.insert("aws_status".to_owned(), upstream.status.to_string());
+            if let Some(id) = &upstream.request_id {
+                metadata.insert("aws_request_id".to_owned(), id.clone());
+            }
+        }
+        if error.http_status() != row.http {
+            metadata.insert(HTTP_STATUS.to_owned(), error.http_status().as_u16().to_string());
+        }
+        let mut details = ErrorDetails::with_error_info(row.text, DOMAIN, metadata);
+        if let Some(wait) = error.retry_after() {
+            details.set_retry_info(Some(wait));
+        }
+        Self::with_error_details(row.grpc, error.message(), details)
+    }
+}
+
+/// The HTTP status of an error that travelled as gRPC.
+pub fn http_status(status: &Status) -> StatusCode {
+    let info = status.get_details_error_info();
+    let own = info.as_ref().and_then(|info| info.metadata.get(HTTP_STATUS)?.parse().ok());
+    if let Some(own) = own.and_then(|own| StatusCode::from_u16(own).ok()) {
+        return own;
+    }
+    let code = info.and_then(|info| Code::from_text(&info.reason));
+    code.unwrap_or_else(|| by_grpc_code(status)).row().http
+}
+
+/// An error that the gRPC framework made by itself, as one of ours; `None` if it is ours already.
+pub fn retyped(status: &Status) -> Option<Error> {
+    if status.code() == Grpc::Ok || status.get_details_error_info().is_some() {
+        return None;
+    }
+    let error = Error::new(by_grpc_code(status), status.message());
+    Some(match status.code() {
+        Grpc::OutOfRange => error.with_http_status(StatusCode::PAYLOAD_TOO_LARGE),
+        Grpc::Unimplemented if status.message().is_empty() => {
+            Error::new(Code::Unsupported, "there is no such RPC").with_hint("`grpcurl … list` shows what is served")
+        }
+        _ => error,
+    })
+}
+
+/// What a bare gRPC code means when tonic or h2 made it.
+fn by_grpc_code(status: &Status) -> Code {
+    match status.code() {
+        // tonic: a message over the size limit is OUT_OF_RANGE, one that does not decode INTERNAL.
+        Grpc::OutOfRange | Grpc::InvalidArgument | Grpc::FailedPrecondition => Code::InvalidRequest,
+        Grpc::Internal if status.message().contains("decode") => Code::InvalidRequest,
+        Grpc::Unimplemented => Code::Unsupported,
+        Grpc::DeadlineExceeded => Code::Timeout,
+        Grpc::Cancelled | Grpc::Aborted => Code::Cancelled,
+        Grpc::NotFound => Code::NotFound,
+        Grpc::PermissionDenied => Code::Forbidden,
+        Grpc::Unauthenticated => Code::Unauthenticated,
+        Grpc::ResourceExhausted => Code::Overloaded,
+        Grpc::Unavailable => Code::ServiceUnavailable,
+        Grpc::Ok | Grpc::Unknown | Grpc::AlreadyExists | Grpc::Internal | Grpc::DataLoss => Code::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_code_keeps_its_http_status_through_grpc() {
+        for code in Code::ALL {
+            let status = Status::from(Error::new(code, "x"));
+            assert_eq!(status.code(), code.row().grpc);
+            assert_eq!(http_status(&status), code.row().http, "{code:?}");
+            assert!(retyped(&status).is_none(), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_of_its_own_survives_and_a_wait_is_told() {
+        let error = Error::invalid("too long")
+            .with_http_status(StatusCode::PAYLOAD_TOO_LARGE)
+            .with_retry_after(Duration::from_secs(2));
+        let status = Status::from(error);
+        assert_eq!(http_status(&status), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn what_the_framework_says_becomes_ours() {
+        for (grpc, message, code) in [
+            (Grpc::OutOfRange, "Error, decoded message length too large", Code::InvalidRequest),
+            (Grpc::Internal, "failed to decode Protobuf message", Code::InvalidRequest),
+            (Grpc::Unimplemented, "", Code::Unsupported),
+            (Grpc::Unknown, "transport error", Code::Internal),
+        ] {
+            assert_eq!(retyped(&Status::new(grpc, message)).unwrap().code(), code);
+        }
+    }
+}

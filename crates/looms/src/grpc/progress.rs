@@ -1,0 +1,191 @@
+//! A running turn as the events of `StreamWeave`.
+//!
+//! `partial_content` is the whole text so far, which sent per token is quadratic on the wire: updates that come close
+//! together are joined, the more the longer the text is. The first one is sent at once.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use jiff::Timestamp;
+use loom_proto::v1::{ExecutionResult, ExecutionStage, WeaveProgress};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+use tonic::Status;
+
+use super::{convert, lost};
+use crate::error::Error;
+use crate::turn::{Failure, Outcome, Progress, RunningTurn, timed_out};
+
+/// The least time between two updates: fluent to read, and far fewer than tokens.
+const JOIN: Duration = Duration::from_millis(40);
+
+/// How much longer that is per KiB of text, which keeps the bytes per second of a long answer level.
+const JOIN_PER_KIB: Duration = Duration::from_millis(10);
+
+/// The most that an update waits.
+const JOIN_MOST: Duration = Duration::from_secs(1);
+
+/// What `progress` says while the model writes; nobody knows how much is to come.
+const WRITING_PERCENT: i32 = 50;
+
+type Events = Pin<Box<dyn Stream<Item = Result<WeaveProgress, Status>> + Send>>;
+
+/// The events of a turn. Returns when the first is there, so that a failure before it is a plain error.
+pub(super) async fn begin(
+    running: RunningTurn,
+    started: Instant,
+    caller_deadline: Option<Instant>,
+) -> Result<Events, Status> {
+    let RunningTurn { progress, outcome } = running;
+    let mut reader =
+        Reader { progress, outcome, started, caller_deadline, next_update: started, state: State::Reading };
+    let first = reader.next().await;
+    match first {
+        Some(Told::Failed(failure)) if failure.bill.is_none() => Err(failure.error.into()),
+        Some(first) => {
+            let rest = unfold((reader, Some(first), None), |(mut reader, told, error)| async move {
+                if let Some(error) = error {
+                    return Some((Err(error), (Reader::ended(reader), None, None)));
+                }
+                let told = match told {
+                    Some(told) => told,
+                    None => reader.next().await?,
+                };
+                let (event, error) = told.into_event();
+                Some((Ok(event), (reader, None, error)))
+            });
+            Ok(Box::pin(rest))
+        }
+        None => Err(lost().into()),
+    }
+}
+
+struct Reader {
+    progress: watch::Receiver<Progress>,
+    outcome: oneshot::Receiver<Result<Outcome, Failure>>,
+    started: Instant,
+    caller_deadline: Option<Instant>,
+    next_update: Instant,
+    state: State,
+}
+
+#[derive(PartialEq, Eq)]
+enum State {
+    Reading,
+    Ended,
+}
+
+/// What there is to tell.
+enum Told {
+    Update(Progress),
+    Done(Box<Outcome>),
+    Failed(Box<Failure>),
+}
+
+impl Reader {
+    fn ended(mut self) -> Self {
+        self.state = State::Ended;
+        self
+    }
+
+    async fn next(&mut self) -> Option<Told> {
+        if self.state == State::Ended {
+            return None;
+        }
+        let deadline = self.caller_deadline;
+        let (progress, next_update) = (&mut self.progress, self.next_update);
+        let update = async {
+            progress.changed().await.ok()?;
+            sleep_until(next_update).await;
+            Some(progress.borrow_and_update().clone())
+        };
+        let expired = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            outcome = &mut self.outcome => self.end(outcome),
+            Some(progress) = update => {
+                let length = u32::try_from(progress.text.len() / 1024).unwrap_or(u32::MAX);
+                let join = JOIN.saturating_add(JOIN_PER_KIB.saturating_mul(length)).min(JOIN_MOST);
+                self.next_update = Instant::now() + join;
+                Some(Told::Update(progress))
+            }
+            () = expired => {
+                self.state = State::Ended;
+                let error = timed_out(self.started, deadline.unwrap_or(self.started), None);
+                Some(Told::Failed(Box::new(error.into())))
+            }
+            // The turn's task is gone without an outcome.
+            else => self.end(Ok(Err(lost().into()))),
+        }
+    }
+
+    fn end(&mut self, outcome: Result<Result<Outcome, Failure>, oneshot::error::RecvError>) -> Option<Told> {
+        self.state = State::Ended;
+        Some(match outcome {
+            Ok(Ok(outcome)) => Told::Done(Box::new(outcome)),
+            Ok(Err(failure)) => Told::Failed(Box::new(failure)),
+            Err(_) => Told::Failed(Box::new(lost().into())),
+        })
+    }
+}
+
+impl Told {
+    /// The event, and the error that ends the stream after it.
+    fn into_event(self) -> (WeaveProgress, Option<Status>) {
+        let timestamp = Timestamp::now().as_second();
+        match self {
+            Self::Update(progress) => (
+                WeaveProgress {
+                    progress: WRITING_PERCENT,
+                    timestamp,
+                    token_count: i32::try_from(progress.pieces).unwrap_or(i32::MAX),
+                    ttft_ms: progress.time_to_first_token.map_or(0, convert::millis),
+                    partial_content: progress.text,
+                    is_token_stream: true,
+                    ..of_stage(ExecutionStage::LlmGeneration)
+                },
+                None,
+            ),
+            Self::Done(outcome) => (completed(*outcome, timestamp), None),
+            Self::Failed(failure) => {
+                let Failure { error, bill } = *failure;
+                (failed(&error, bill.as_ref().map(convert::cost), timestamp), Some(error.into()))
+            }
+        }
+    }
+}
+
+fn completed(outcome: Outcome, timestamp: i64) -> WeaveProgress {
+    let result = ExecutionResult {
+        r#type: "text".to_owned(),
+        data_json: outcome.text.clone(),
+        duration_ms: convert::millis(outcome.duration),
+        ..ExecutionResult::default()
+    };
+    WeaveProgress {
+        progress: 100,
+        timestamp,
+        partial_result: Some(result),
+        token_count: i32::try_from(outcome.bill.usage.output_tokens).unwrap_or(i32::MAX),
+        ttft_ms: outcome.time_to_first_token.map_or(0, convert::millis),
+        cost: Some(convert::cost(&outcome.bill)),
+        context_state: Some(convert::context_state(&outcome.bill)),
+        partial_content: outcome.text,
+        ..of_stage(ExecutionStage::Completed)
+    }
+}
+
+fn failed(error: &Error, cost: Option<loom_proto::v1::CostInfo>, timestamp: i64) -> WeaveProgress {
+    WeaveProgress { message: error.to_string(), timestamp, cost, ..of_stage(ExecutionStage::Failed) }
+}
+
+fn of_stage(stage: ExecutionStage) -> WeaveProgress {
+    WeaveProgress { stage: stage.into(), ..WeaveProgress::default() }
+}

@@ -1,0 +1,264 @@
+//! One turn: a question goes to Claude, the answer is told as it comes, priced and stored.
+//!
+//! A turn is a task of its own, so that it can outlive its caller: AWS bills an answer that it began, whether or not
+//! anybody still listens. Front doors start a turn ([`Loom::weave`]) and read it; `Weave` is `StreamWeave` without the
+//! parts in between. This module knows nothing of gRPC, HTTP or a terminal.
+
+mod caller;
+mod prompt;
+mod queue;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use claude::{Assembler, Call, ErrorKind, MessageStream, PicoDollars, StopReason, Usage};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use crate::error::{Code, Error};
+use crate::loom::Loom;
+use caller::{Caller, Gone};
+use prompt::Prompt;
+pub use prompt::Question;
+pub(crate) use prompt::new_session_id;
+pub use queue::SessionQueues;
+
+/// Whom a turn is for and until when its answer is wanted.
+#[derive(Debug, Clone)]
+pub struct TurnRequest {
+    /// The caller's identity; empty where it gives none.
+    pub owner: String,
+    /// The session to go on with; `None` makes a new one.
+    pub session_id: Option<String>,
+    /// What is asked.
+    pub question: Question,
+    /// Until when the first of the answer is wanted. Whoever waits for the whole sets that deadline itself.
+    pub deadline: Instant,
+}
+
+/// A turn that is under way.
+#[derive(Debug)]
+pub struct RunningTurn {
+    /// What there is of the answer.
+    pub progress: watch::Receiver<Progress>,
+    /// How it ends. Dropping it tells the turn that its caller is gone.
+    pub outcome: oneshot::Receiver<Result<Outcome, Failure>>,
+}
+
+/// What there is of an answer so far.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// The text, whole.
+    pub text: String,
+    /// Events that brought text: about its number of tokens.
+    pub pieces: u32,
+    /// From the start of the turn to the first text.
+    pub time_to_first_token: Option<Duration>,
+}
+
+/// A turn that ended well.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The session it is part of.
+    pub session_id: String,
+    /// The answer's text.
+    pub text: String,
+    /// What it took.
+    pub bill: Bill,
+    /// Why the model stopped.
+    pub stop_reason: Option<StopReason>,
+    /// From start to end.
+    pub duration: Duration,
+    /// From the start to the first text.
+    pub time_to_first_token: Option<Duration>,
+}
+
+/// What an exchange used and cost.
+#[derive(Debug, Clone)]
+pub struct Bill {
+    /// Who served it.
+    pub provider: &'static str,
+    /// The model, as configured.
+    pub model: String,
+    /// Tokens by class.
+    pub usage: Usage,
+    /// The cost; `None` where no price is known.
+    pub cost: Option<PicoDollars>,
+    /// The model's context window, where the catalogue knows it.
+    pub context_window: Option<u32>,
+}
+
+/// A turn that failed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Why.
+    pub error: Error,
+    /// What was used before, where an answer had begun.
+    pub bill: Option<Bill>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, bill: None }
+    }
+}
+
+impl Loom {
+    /// Starts a turn. Runs until it ends, is cut by the server's stop, or its caller's absence ends it.
+    ///
+    /// # Errors
+    /// When the request is wrong in itself, or the server has too much to do. Whatever fails later is the outcome's.
+    pub fn weave(self: &Arc<Self>, request: TurnRequest) -> Result<RunningTurn, Error> {
+        request.question.check()?;
+        self.admit()?;
+        let (progress_in, progress) = watch::channel(Progress::default());
+        let (outcome_in, outcome) = oneshot::channel();
+        let turn = Turn { loom: Arc::clone(self), request, progress: progress_in, started: Instant::now() };
+        self.turns().spawn(turn.run(outcome_in));
+        Ok(RunningTurn { progress, outcome })
+    }
+}
+
+/// A turn's own state.
+struct Turn {
+    loom: Arc<Loom>,
+    request: TurnRequest,
+    progress: watch::Sender<Progress>,
+    started: Instant,
+}
+
+impl Turn {
+    async fn run(self, outcome: oneshot::Sender<Result<Outcome, Failure>>) {
+        let mut caller = Caller::new(outcome, self.loom.on_disconnect(), self.loom.stopping());
+        let result = self.answer(&mut caller).await;
+        if let Err(failure) = &result {
+            tracing::debug!(error = %failure.error, "turn failed");
+        }
+        caller.tell(result);
+    }
+
+    async fn answer(&self, caller: &mut Caller) -> Result<Outcome, Failure> {
+        let prompt = caller.unless_gone(Prompt::prepare(&self.loom, &self.request)).await??;
+        let call = Call {
+            model: prompt.model.clone(),
+            request: prompt.messages_request(&self.loom)?,
+            deadline: self.request.deadline,
+        };
+        let opened = caller.while_wanted(self.loom.client().stream(&call)).await.map_err(Gone::into_error)?;
+        let mut reading = match opened {
+            Ok(stream) => Reading { stream, assembler: Assembler::new() },
+            Err(error) => return Err(self.failed(&prompt, error)),
+        };
+        let read = self.read(&mut reading, caller).await;
+        self.conclude(&prompt, reading, read, caller).await
+    }
+
+    /// Reads the answer to its end, telling of it on the way.
+    async fn read(&self, reading: &mut Reading, caller: &mut Caller) -> Result<(), ReadError> {
+        let Reading { stream, assembler } = reading;
+        loop {
+            let events = match caller.while_wanted(stream.next()).await {
+                Ok(Ok(Some(events))) => events,
+                Ok(Ok(None)) => return Ok(()),
+                Ok(Err(error)) => return Err(ReadError::Upstream(error)),
+                Err(gone) => return Err(ReadError::Gone(gone)),
+            };
+            let (before, mut pieces) = (assembler.text().len(), 0);
+            for event in events {
+                let length = assembler.text().len();
+                assembler.push(event).map_err(|error| ReadError::Malformed(error.to_string()))?;
+                pieces += u32::from(assembler.text().len() > length);
+            }
+            self.tell(assembler.text().get(before..).unwrap_or_default(), pieces);
+        }
+    }
+
+    /// Hands on what one read of the socket brought, as one change.
+    fn tell(&self, piece: &str, pieces: u32) {
+        if piece.is_empty() {
+            return;
+        }
+        self.progress.send_modify(|progress| {
+            progress.text.push_str(piece);
+            progress.pieces += pieces;
+            progress.time_to_first_token.get_or_insert_with(|| self.started.elapsed());
+        });
+    }
+
+    /// Prices and stores what there is, and says how it ended.
+    async fn conclude(
+        &self,
+        prompt: &Prompt,
+        reading: Reading,
+        read: Result<(), ReadError>,
+        caller: &Caller,
+    ) -> Result<Outcome, Failure> {
+        let Reading { stream, assembler } = reading;
+        let text = assembler.text().to_owned();
+        let bill = self.loom.bill(&prompt.model, stream.usage());
+        let message = assembler.finish();
+        // An answer that broke off before its first text leaves the session as it was, ready to be asked again.
+        if read.is_ok() || !text.is_empty() {
+            let undelivered = read.is_err() || caller.is_gone();
+            let turn = prompt.record(&self.request, &message.content, &bill, undelivered)?;
+            record::store(&self.loom, turn).await.map_err(|error| Failure { error, bill: Some(bill.clone()) })?;
+        }
+        tracing::debug!(
+            model = prompt.model,
+            request_id = stream.request_id(),
+            attempts = stream.attempts(),
+            input_tokens = bill.usage.input_tokens,
+            output_tokens = bill.usage.output_tokens,
+            "answered"
+        );
+        match read {
+            Ok(()) => Ok(Outcome {
+                session_id: prompt.session_id.clone(),
+                text,
+                bill,
+                stop_reason: message.stop_reason,
+                duration: self.started.elapsed(),
+                time_to_first_token: self.progress.borrow().time_to_first_token,
+            }),
+            Err(ReadError::Upstream(error)) => {
+                Err(Failure { error: self.loom.asked(&prompt.model).error(error), bill: Some(bill) })
+            }
+            Err(ReadError::Malformed(what)) => {
+                let error = Error::new(Code::StreamInterrupted, format!("the answer is not one: {what}"));
+                Err(Failure { error, bill: Some(bill) })
+            }
+            Err(ReadError::Gone(gone)) => Err(Failure { error: gone.into_error(), bill: Some(bill) }),
+        }
+    }
+
+    fn failed(&self, prompt: &Prompt, error: claude::Error) -> Failure {
+        let bill = error.usage.map(|usage| self.loom.bill(&prompt.model, usage));
+        let error = match error.kind {
+            ErrorKind::Timeout(claude::Waiting::Answer) => timed_out(self.started, self.request.deadline, Some(error)),
+            _ => self.loom.asked(&prompt.model).error(error),
+        };
+        Failure { error, bill }
+    }
+}
+
+/// The reference's sentence for a deadline that passed.
+pub fn timed_out(started: Instant, deadline: Instant, cause: Option<claude::Error>) -> Error {
+    let limit = deadline.saturating_duration_since(started).as_secs_f64();
+    let limit = (limit * 10.0).round() / 10.0;
+    let detail = cause.filter(|cause| cause.attempts > 1).map(|cause| format!(" ({} attempts)", cause.attempts));
+    Error::new(Code::Timeout, format!("request exceeded timeout of {limit}s{}", detail.unwrap_or_default()))
+        .with_hint("raise `timeout_seconds` (setting `llm.timeout_seconds`), ask for less with `llm.max_tokens`, or use a faster model")
+}
+
+/// An answer that is being read.
+struct Reading {
+    stream: MessageStream,
+    assembler: Assembler,
+}
+
+enum ReadError {
+    Upstream(claude::Error),
+    Malformed(String),
+    Gone(Gone),
+}
