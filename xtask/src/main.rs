@@ -7,7 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod ci;
 mod codegen;
+mod docs;
+mod tidy;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own tasks")]
@@ -20,6 +23,12 @@ struct Cli {
 enum Command {
     /// Generate crates/loom-proto/src/gen from proto/
     Codegen(codegen::Args),
+    /// Write the generated pages under docs/reference/
+    Docs(docs::Args),
+    /// Check the house rules that no compiler checks
+    Tidy,
+    /// Run every check of the project
+    Ci,
 }
 
 /// What every command answers; the error is printed with its sources.
@@ -28,6 +37,9 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Codegen(args) => codegen::run(&args),
+        Command::Docs(args) => docs::run(&args),
+        Command::Tidy => tidy::run(),
+        Command::Ci => ci::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

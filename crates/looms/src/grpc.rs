@@ -21,6 +21,8 @@ use loom_store::{NewSession, Page, SessionFilter};
 use tokio::time::{Instant, timeout_at};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use crate::error::{Code, Error};
 use crate::loom::{AGENT, Loom};
@@ -43,15 +45,16 @@ pub struct Service {
     loom: Arc<Loom>,
 }
 
-/// Everything that is served over gRPC.
+/// Everything that is served over gRPC, and the handle by which its health is told.
 ///
 /// # Errors
 /// When the descriptors that reflection serves are damaged; a test keeps them from being so.
-pub fn router(loom: &Arc<Loom>) -> Result<Router, tonic_reflection::server::Error> {
+pub async fn router(loom: &Arc<Loom>) -> Result<(Router, HealthReporter), tonic_reflection::server::Error> {
     let service = LoomServiceServer::new(Service { loom: Arc::clone(loom) })
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(usize::MAX);
-    let (_reporter, health) = tonic_health::server::health_reporter();
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<LoomServiceServer<Service>>().await;
     let reflection = || {
         // Reflection lists only what is registered: our services, health, and both versions of reflection itself.
         tonic_reflection::server::Builder::configure()
@@ -65,7 +68,13 @@ pub fn router(loom: &Arc<Loom>) -> Result<Router, tonic_reflection::server::Erro
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
-    Ok(routes.into_axum_router().layer(axum::middleware::from_fn(boundary::enforce)))
+    Ok((routes.into_axum_router().layer(axum::middleware::from_fn(boundary::enforce)), reporter))
+}
+
+/// Tells whoever watches our health that no more requests are wanted.
+pub async fn set_stopping(reporter: &HealthReporter) {
+    reporter.set_not_serving::<LoomServiceServer<Service>>().await;
+    reporter.set_service_status("", ServingStatus::NotServing).await;
 }
 
 #[tonic::async_trait]

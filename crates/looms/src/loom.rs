@@ -57,7 +57,7 @@ struct Upstream {
     region: String,
     model: String,
     max_tokens: u32,
-    temperature: f64,
+    temperature: Option<f64>,
     timeout: Duration,
     on_disconnect: Disconnect,
 }
@@ -162,7 +162,7 @@ impl Loom {
     }
 
     pub(crate) const fn sampling(&self) -> (u32, Option<f64>) {
-        (self.upstream.max_tokens, Some(self.upstream.temperature))
+        (self.upstream.max_tokens, self.upstream.temperature)
     }
 
     /// What `usage` costs on the model's route.
@@ -212,7 +212,8 @@ impl Upstream {
             region,
             model,
             max_tokens: llm.max_tokens,
-            temperature: llm.temperature,
+            // The default is every model's own, and the newest refuse to be told it.
+            temperature: config.settings.is_explicit("llm.temperature").then_some(llm.temperature),
             timeout: llm.timeout,
             on_disconnect,
         }

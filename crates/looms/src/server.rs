@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tonic_health::server::HealthReporter;
 
 use crate::config::Config;
 use crate::error::{Code, Error};
@@ -32,6 +33,7 @@ pub struct Server {
     http: Door,
     grpc_router: Router,
     http_router: Router,
+    health: HealthReporter,
     shutdown: Duration,
 }
 
@@ -49,7 +51,7 @@ impl Server {
         let loom = Loom::open(config, retry).await?;
         let damaged =
             |error: &dyn std::fmt::Display| Error::new(Code::Internal, format!("the contract is damaged: {error}"));
-        let rpcs = grpc::router(&loom).map_err(|error| damaged(&error))?;
+        let (rpcs, health) = grpc::router(&loom).await.map_err(|error| damaged(&error))?;
         let (gateway_router, gateway) =
             http::router(rpcs.clone(), &config.server.allowed_origins).map_err(|error| damaged(&error))?;
         let server = &config.server;
@@ -61,6 +63,7 @@ impl Server {
             http,
             grpc_router: rpcs.layer(from_fn_with_state(grpc_guard, guard::check)),
             http_router: gateway_router.layer(from_fn_with_state(http_guard, guard::check)),
+            health,
             shutdown: config.server.shutdown,
         })
     }
@@ -90,6 +93,7 @@ impl Server {
             tokio::spawn(self.http.serve(self.http_router, stop.clone(), connections.clone())),
         ];
         stop.cancelled().await;
+        grpc::set_stopping(&self.health).await;
         tracing::info!(
             patience_seconds = self.shutdown.as_secs(),
             "Stopping: no new connections, running turns may end"

@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use claude::Secret;
 use looms::config::{
     Config, ConfigFile, CredentialSource, Environment, Flags, KnownRegions, OnDisconnect, Origin, Provider, RawConfig,
     Synchronous, flags, load, settings_page, validate,
 };
-use looms::secret::Secret;
 
 /// What a test says about the three sources; the file's text, variables as `NAME=value`, a command line.
 #[derive(Clone, Copy, Default)]

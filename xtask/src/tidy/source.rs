@@ -22,10 +22,7 @@ pub(super) fn length(tree: &Tree) -> Vec<Finding> {
 
 pub(super) fn header(tree: &Tree) -> Vec<Finding> {
     let what = "no header: begin with `//!` lines that say what the module owns and what it must not know";
-    sources(tree)
-        .filter(|file| !file.text.starts_with("//!"))
-        .map(|file| Finding::new(&file.path, 1, what))
-        .collect()
+    sources(tree).filter(|file| !file.text.starts_with("//!")).map(|file| Finding::new(&file.path, 1, what)).collect()
 }
 
 pub(super) fn module_files(tree: &Tree) -> Vec<Finding> {

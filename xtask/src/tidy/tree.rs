@@ -33,7 +33,7 @@ impl File {
     }
 
     /// The parts of the path.
-    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.path.split('/')
     }
 
