@@ -3,29 +3,31 @@
 //! Knows nothing of sessions or callers. A caller that goes away drops the future or the stream; what becomes of the
 //! answer then is the caller's policy.
 
+mod response;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
 use hyper::body::Incoming;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::codec::Decoder;
 use crate::credentials::Secret;
 use crate::endpoint::{Api, Authorization, Endpoint, Provider};
-use crate::error::{CredentialFault, Denial, Error, ErrorKind, Upstream, Waiting};
+use crate::error::{CredentialFault, Denial, Error, ErrorKind, Waiting};
 use crate::event::Event;
 use crate::message::{ContentBlock, Message, MessageBody, MessagesRequest};
-use crate::refusal;
 use crate::retry::{Attempts, RetryBudget, RetryPolicy};
 use crate::sign::{ClockSkew, HashedBody, sign_request};
 use crate::stream::MessageStream;
-use crate::transport::{Transport, root_cause};
-use crate::usage::Usage;
+use crate::transport::Transport;
+use crate::usage::{CacheCreation, Usage, UsageUpdate};
+use response::{MAX_ANSWER_BYTES, content_type, read_body, refused, request_id, unexpected};
 
 /// What InvokeModel's body must say; right for every model, whatever newer value a client's SDK sends.
 const BEDROCK_VERSION: &str = "bedrock-2023-05-31";
@@ -36,12 +38,6 @@ const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 const SSE: &str = "text/event-stream";
-
-/// A refusal's body is a sentence; a proxy's page may be long, and none of it is needed beyond this.
-const MAX_REFUSAL_BYTES: usize = 64 * 1024;
-
-/// A unary answer is at most `max_tokens` long; 32 MiB hold the largest with room to spare.
-const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
 /// For how long a denied streaming action is remembered, before it is tried again.
 const STREAM_DENIED_FOR: Duration = Duration::from_secs(600);
@@ -314,86 +310,14 @@ fn api_key(key: Option<&Secret>) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-/// Reads a refusal and decodes it.
-async fn refused(response: Response<Incoming>, deadline: Instant) -> Error {
-    let status = response.status().as_u16();
-    let headers = response.headers().clone();
-    // A body that cannot be read leaves the status and the headers, which say most of it.
-    let body = read_body(response, MAX_REFUSAL_BYTES, deadline).await.unwrap_or_default();
-    let parsed: RefusalBody = serde_json::from_slice(&body).unwrap_or_default();
-    let named = headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
-    let exception = match named {
-        Some(name) => name.split(':').next().unwrap_or_default().to_owned(),
-        None => parsed.error.error_type,
-    };
-    let message = match parsed.message {
-        Some(message) => message,
-        None if !parsed.error.message.is_empty() => parsed.error.message,
-        None => String::from_utf8_lossy(&body).chars().take(500).collect(),
-    };
-    let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let kind = refusal::decode(&exception, status, &message);
-    let shown = if message.is_empty() { format!("upstream answered with status {status}") } else { message.clone() };
-    let upstream = Upstream { exception, status, request_id: request_id(&headers), message };
-    let mut error = Error::new(kind, shown).with_upstream(upstream);
-    error.retry_after = retry_after.map(Duration::from_secs);
-    error
-}
-
-/// AWS says `{"message":…}` (its auth layer `{"Message":…}`), Anthropic `{"type":"error","error":{…}}`.
-#[derive(Default, Deserialize)]
-struct RefusalBody {
-    #[serde(alias = "Message")]
-    message: Option<String>,
-    #[serde(default)]
-    error: RefusalError,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RefusalError {
-    #[serde(rename = "type")]
-    error_type: String,
-    message: String,
-}
-
-async fn read_body(response: Response<Incoming>, limit: usize, deadline: Instant) -> Result<Bytes, Error> {
-    let lost = |cause: String| {
-        let kind = ErrorKind::Unavailable(crate::error::Unavailability::ConnectionLost);
-        Error::new(kind, format!("the answer could not be read to its end: {cause}"))
-    };
-    match timeout_at(deadline, Limited::new(response.into_body(), limit).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) => Err(lost(root_cause(error.as_ref()))),
-        Err(_) => Err(Error::new(ErrorKind::Timeout(Waiting::Answer), "no whole answer within the deadline")),
-    }
-}
-
-fn content_type(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next().unwrap_or(value).trim())
-}
-
-/// Bedrock and Anthropic each have a header for it.
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get("x-amzn-requestid").or_else(|| headers.get("request-id"))?;
-    value.to_str().ok().map(str::to_owned)
-}
-
-/// A success that is not of the API's type: a captive portal, a proxy's page, the wrong service.
-fn unexpected(content_type: Option<&str>) -> Error {
-    let found = content_type.unwrap_or("no content type");
-    Error::new(ErrorKind::Internal, format!("upstream answered `{found}`, which is not an answer of this API"))
-}
-
 /// The events that would have streamed this message.
 fn events_of(message: Message, usage: Usage) -> Vec<Event> {
-    let update = crate::usage::UsageUpdate {
+    let update = UsageUpdate {
         input_tokens: Some(usage.input_tokens),
         output_tokens: Some(usage.output_tokens),
         cache_creation_input_tokens: None,
         cache_read_input_tokens: Some(usage.cache_read_tokens),
-        cache_creation: Some(crate::usage::CacheCreation {
+        cache_creation: Some(CacheCreation {
             ephemeral_5m_input_tokens: usage.cache_write_5m_tokens,
             ephemeral_1h_input_tokens: usage.cache_write_1h_tokens,
         }),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::message::StopReason;
-use crate::usage::UsageUpdate;
+use crate::usage::{InvocationMetrics, UsageUpdate};
 
 /// One event of a streamed answer. The order on the wire is `message_start`, then per content block a start, deltas and
 /// a stop, then `message_delta` and `message_stop`; `ping` may come anywhere.
@@ -83,24 +83,6 @@ pub enum Delta {
     Citation(Box<RawValue>),
     /// A delta of a type that this version does not know.
     Unknown,
-}
-
-/// `amazon-bedrock-invocationMetrics`, which Bedrock adds to the last chunk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct InvocationMetrics {
-    /// Prompt tokens outside the cache.
-    pub input_token_count: Option<u64>,
-    /// Tokens of the answer.
-    pub output_token_count: Option<u64>,
-    /// Tokens read from the prompt cache.
-    pub cache_read_input_token_count: Option<u64>,
-    /// Tokens written to the prompt cache.
-    pub cache_write_input_token_count: Option<u64>,
-    /// Milliseconds from request to last token, by Bedrock's clock.
-    pub invocation_latency: Option<u64>,
-    /// Milliseconds from request to first byte, by Bedrock's clock.
-    pub first_byte_latency: Option<u64>,
 }
 
 impl Event {

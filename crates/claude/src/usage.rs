@@ -4,8 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::InvocationMetrics;
-
 /// Tokens of one exchange. The classes are disjoint: `input_tokens` excludes what was written to or read from the
 /// prompt cache, as Anthropic's API counts it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -109,6 +107,24 @@ pub struct CacheCreation {
     pub ephemeral_5m_input_tokens: u64,
     /// Written for one hour.
     pub ephemeral_1h_input_tokens: u64,
+}
+
+/// `amazon-bedrock-invocationMetrics`, which Bedrock adds to the last chunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InvocationMetrics {
+    /// Prompt tokens outside the cache.
+    pub input_token_count: Option<u64>,
+    /// Tokens of the answer.
+    pub output_token_count: Option<u64>,
+    /// Tokens read from the prompt cache.
+    pub cache_read_input_token_count: Option<u64>,
+    /// Tokens written to the prompt cache.
+    pub cache_write_input_token_count: Option<u64>,
+    /// Milliseconds from request to last token, by Bedrock's clock.
+    pub invocation_latency: Option<u64>,
+    /// Milliseconds from request to first byte, by Bedrock's clock.
+    pub first_byte_latency: Option<u64>,
 }
 
 #[cfg(test)]

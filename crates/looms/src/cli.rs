@@ -13,7 +13,7 @@ use clap::{ArgMatches, Command};
 use claude::Catalogue;
 use tokio::runtime::Runtime;
 
-use crate::config::{self, Config, ConfigError, Environment, Flags, KnownRegions};
+use crate::config::{self, Config, ConfigError, Environment, Flags, KnownRegions, Problem};
 use crate::error::{Code, Error, Terminal};
 use crate::log;
 
@@ -50,8 +50,9 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Config(error)) => {
-            let lines: Vec<String> = error.problems.iter().map(|problem| format!("Error: {problem}")).collect();
-            print::talk(&lines.join("\n"));
+            for problem in &error.problems {
+                print::talk(&shown(problem));
+            }
             ExitCode::from(EXIT_BAD_CONFIG)
         }
         Err(Failure::Error(error)) => {
@@ -59,6 +60,14 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(Failure::Interrupted) => ExitCode::from(EXIT_INTERRUPTED),
+    }
+}
+
+/// A problem with the configuration. One that has a code reads like every error of that code.
+fn shown(problem: &Problem) -> String {
+    match (problem.code, &problem.hint) {
+        (Some(code), Some(hint)) => format!("Error: {code}: {}\n({})\nhint: {hint}", problem.message, problem.place),
+        _ => format!("Error: {problem}"),
     }
 }
 

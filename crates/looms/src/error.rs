@@ -129,19 +129,23 @@ impl Code {
     /// What the code tells a caller, for the reference page; one or two sentences.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::AccessDenied => "Upstream refuses the call: an IAM or organisation policy, or no access to the model.",
+            Self::AccessDenied => {
+                "Upstream refuses the call: an IAM or organisation policy, or no access to the model."
+            }
             Self::ModelNotFound => "Upstream has no such model for this account and region.",
             Self::CredentialsNotLoaded => "The server has no credentials, or none that upstream accepts.",
             Self::Throttling => "A quota upstream is used up.",
             Self::InvalidRegion => "The region is none of those that are served.",
-            Self::Timeout => "It took longer than `timeout_seconds` or the caller's deadline.",
+            Self::Timeout => {
+                "It took longer than its deadline: the server's timeout, the caller's, or a stream's idle time."
+            }
             Self::InvalidRequest => "The request is wrong in itself; the message names the field.",
             Self::ContextTooLong => "The prompt does not fit the model's context window.",
             Self::Overloaded => "This server has more to do than it accepts.",
             Self::NotFound => "There is nothing under that path or name.",
             Self::ServiceUnavailable => "Upstream cannot be reached or cannot serve now.",
             Self::ModelError => "The model failed on this request.",
-            Self::StreamInterrupted => "The answer broke off; what came before is part of the error.",
+            Self::StreamInterrupted => "The answer broke off after it had begun.",
             Self::SessionNotFound => "There is no such session for this caller.",
             Self::BudgetExceeded => "A limit of money is reached.",
             Self::Unauthenticated => "The caller has not said who it is.",

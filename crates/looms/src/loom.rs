@@ -1,6 +1,9 @@
 //! The product's core: one upstream, one store, the turns that run. Every front door stands on it, and it knows none of
 //! them.
 
+mod bill;
+mod queue;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{self, Config, OnDisconnect};
 use crate::error::{Asked, Code, Error};
-use crate::turn::{Bill, SessionQueues};
+pub use bill::Bill;
+pub(crate) use queue::{Place, SessionQueues};
 
 /// The one agent.
 pub const AGENT: &str = "default";

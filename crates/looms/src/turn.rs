@@ -6,23 +6,21 @@
 
 mod caller;
 mod prompt;
-mod queue;
-mod record;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use claude::{Assembler, Call, ErrorKind, MessageStream, PicoDollars, StopReason, Usage};
+use claude::{Assembler, Call, ErrorKind, MessageStream, StopReason};
+use loom_store::{Appended, TurnRecord};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use crate::error::{Code, Error};
-use crate::loom::Loom;
+use crate::loom::{Bill, Loom};
 use caller::{Caller, Gone};
 use prompt::Prompt;
 pub use prompt::Question;
 pub(crate) use prompt::new_session_id;
-pub use queue::SessionQueues;
 
 /// Whom a turn is for and until when its answer is wanted.
 #[derive(Debug, Clone)]
@@ -72,21 +70,6 @@ pub struct Outcome {
     pub duration: Duration,
     /// From the start to the first text.
     pub time_to_first_token: Option<Duration>,
-}
-
-/// What an exchange used and cost.
-#[derive(Debug, Clone)]
-pub struct Bill {
-    /// Who served it.
-    pub provider: &'static str,
-    /// The model, as configured.
-    pub model: String,
-    /// Tokens by class.
-    pub usage: Usage,
-    /// The cost; `None` where no price is known.
-    pub cost: Option<PicoDollars>,
-    /// The model's context window, where the catalogue knows it.
-    pub context_window: Option<u32>,
 }
 
 /// A turn that failed.
@@ -202,7 +185,7 @@ impl Turn {
         if read.is_ok() || !text.is_empty() {
             let undelivered = read.is_err() || caller.is_gone();
             let turn = prompt.record(&self.request, &message.content, &bill, undelivered)?;
-            record::store(&self.loom, turn).await.map_err(|error| Failure { error, bill: Some(bill.clone()) })?;
+            self.store(turn).await.map_err(|error| Failure { error, bill: Some(bill.clone()) })?;
         }
         tracing::debug!(
             model = prompt.model,
@@ -230,6 +213,17 @@ impl Turn {
             }
             Err(ReadError::Gone(gone)) => Err(Failure { error: gone.into_error(), bill: Some(bill) }),
         }
+    }
+
+    /// Stores the turn, durably. A session that was deleted in the meantime stays deleted: its owner wanted nothing kept,
+    /// and the caller still gets the answer.
+    async fn store(&self, turn: TurnRecord) -> Result<(), Error> {
+        let session = turn.session_id.clone();
+        match self.loom.store().append_turn(turn).await? {
+            Appended::Stored { .. } => {}
+            Appended::SessionGone => tracing::info!(session, "deleted while its turn ran; the turn is not kept"),
+        }
+        Ok(())
     }
 
     fn failed(&self, prompt: &Prompt, error: claude::Error) -> Failure {

@@ -15,8 +15,8 @@ use tonic::Request;
 
 use super::CallerDeadline;
 use crate::error::{Code, Error};
-use crate::loom::{AGENT, Loom};
-use crate::turn::{Bill, Outcome, Question, TurnRequest};
+use crate::loom::{AGENT, Bill, Loom};
+use crate::turn::{Outcome, Question, TurnRequest};
 
 /// The metadata key of the caller's identity.
 const USER_ID: &str = "x-user-id";

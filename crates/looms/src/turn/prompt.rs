@@ -9,10 +9,9 @@ use loom_store::{Conversation, Message, TurnRecord};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::timeout_at;
 
-use super::queue::Place;
-use super::{Bill, Failure, TurnRequest, timed_out};
+use super::{Failure, TurnRequest, timed_out};
 use crate::error::Error;
-use crate::loom::{AGENT, Loom};
+use crate::loom::{AGENT, Bill, Loom, Place};
 
 /// The longest session id that a client may choose; ids of our own have 37 characters.
 const MAX_SESSION_ID_BYTES: usize = 128;

@@ -15,7 +15,7 @@ type Key = (String, String);
 
 /// The queues of all sessions that have a turn running.
 #[derive(Debug, Default)]
-pub struct SessionQueues(Mutex<HashMap<Key, Arc<Turnstile<()>>>>);
+pub(crate) struct SessionQueues(Mutex<HashMap<Key, Arc<Turnstile<()>>>>);
 
 /// The right to run a session's next turn; given back when dropped.
 #[derive(Debug)]
