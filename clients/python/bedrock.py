@@ -7,6 +7,7 @@ import base64
 import binascii
 import contextlib
 import json
+import re
 import struct
 import threading
 from dataclasses import dataclass, field
@@ -14,6 +15,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 # How often the server looks whether it should end.
 POLL_SECONDS = 0.02
+# Longer than any check waits.
+MAX_HOLD_SECONDS = 60
+REQUEST_ID = "00000000-0000-4000-8000-000000000000"
+DENIED = (
+    "User: arn:aws:iam::111122223333:user/looms is not authorized to perform: "
+    "bedrock:InvokeModelWithResponseStream on resource: "
+    "arn:aws:bedrock:eu-central-1::foundation-model/anthropic.claude-sonnet-4-5-20250929-v1:0 "
+    "because no identity-based policy allows the bedrock:InvokeModelWithResponseStream action"
+)
 
 
 @dataclass
@@ -28,41 +38,49 @@ class Request:
 
 @dataclass
 class Bedrock:
-    """What it answers, and what it was asked. With `hold` it sends no event until that is set."""
+    """What it answers, and what it was asked.
+
+    With `hold` it sends no event until that is set; with `deny_stream` its policy allows unary answers alone.
+    """
 
     text: str = "Hello! I'm a recording."
     input_tokens: int = 12
     output_tokens: int = 20
     hold: threading.Event | None = None
+    deny_stream: bool = False
     requests: list = field(default_factory=list)
     url: str = ""
 
-    def events(self):
-        """The answer as the events of Anthropic's stream; the last one carries Bedrock's own metrics."""
-        message = {
+    def message(self):
+        """The answer in one piece."""
+        return {
             "id": "msg_bdrk_recorded",
             "type": "message",
             "role": "assistant",
             "model": "claude-sonnet-4-5-20250929",
-            "content": [],
-            "stop_reason": None,
+            "content": [{"type": "text", "text": self.text}],
+            "stop_reason": "end_turn",
             "stop_sequence": None,
-            "usage": {"input_tokens": self.input_tokens, "output_tokens": 1},
+            "usage": {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens},
         }
+
+    def events(self):
+        """The answer as the events of Anthropic's stream; the last one carries Bedrock's own metrics."""
+        usage = {"input_tokens": self.input_tokens, "output_tokens": 1}
+        empty = {"content": [], "stop_reason": None, "usage": usage}
+        yield {"type": "message_start", "message": self.message() | empty}
+        yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+        for piece in re.findall(r"\s*\S+", self.text):
+            yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
+        yield {"type": "content_block_stop", "index": 0}
+        end = {"stop_reason": "end_turn", "stop_sequence": None}
+        yield {"type": "message_delta", "delta": end, "usage": {"output_tokens": self.output_tokens}}
         metrics = {
             "inputTokenCount": self.input_tokens,
             "outputTokenCount": self.output_tokens,
             "invocationLatency": 900,
             "firstByteLatency": 300,
         }
-        yield {"type": "message_start", "message": message}
-        yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-        for word in self.text.split(" "):
-            text = word if word == self.text.split(" ")[0] else f" {word}"
-            yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
-        yield {"type": "content_block_stop", "index": 0}
-        end = {"stop_reason": "end_turn", "stop_sequence": None}
-        yield {"type": "message_delta", "delta": end, "usage": {"output_tokens": self.output_tokens}}
         yield {"type": "message_stop", "amazon-bedrock-invocationMetrics": metrics}
 
 
@@ -100,17 +118,32 @@ def serving(**answer):
             body = self.rfile.read(int(self.headers["content-length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             bedrock.requests.append(Request(self.command, self.path, headers, body))
-            self.send_response(200)
-            self.send_header("content-type", "application/vnd.amazon.eventstream")
-            self.send_header("x-amzn-requestid", "00000000-0000-4000-8000-000000000000")
-            self.send_header("transfer-encoding", "chunked")
-            self.end_headers()
+            if not self.path.endswith("/invoke-with-response-stream"):
+                self._whole(200, bedrock.message())
+            elif bedrock.deny_stream:
+                self._whole(403, {"message": DENIED}, ("x-amzn-errortype", "AccessDeniedException"))
+            else:
+                self._stream()
+
+        def _whole(self, status, answer, *headers):
+            body = json.dumps(answer).encode()
+            self._head(status, ("content-type", "application/json"), ("content-length", str(len(body))), *headers)
+            self.wfile.write(body)
+
+        def _stream(self):
+            self._head(200, ("content-type", "application/vnd.amazon.eventstream"), ("transfer-encoding", "chunked"))
             if bedrock.hold:
-                bedrock.hold.wait(60)
+                bedrock.hold.wait(MAX_HOLD_SECONDS)
             with contextlib.suppress(ConnectionError):
                 for event in bedrock.events():
                     self._chunk(frame(event))
                 self._chunk(b"")
+
+        def _head(self, status, *headers):
+            self.send_response(status)
+            for name, value in [*headers, ("x-amzn-requestid", REQUEST_ID)]:
+                self.send_header(name, value)
+            self.end_headers()
 
         def _chunk(self, data):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))

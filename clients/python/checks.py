@@ -1,7 +1,8 @@
 """Runs the checks of one client and reports each on a line of its own, for `cargo xtask clients` to count.
 
-A check is a function without arguments; its name, read as a sentence, says what it proves. It passes unless it raises.
-On stdout stands `pass|fail<TAB>name<TAB>reason` per check, on stderr the traceback of each failure.
+A check is a function without arguments; its name, read as a sentence, says what it proves. It passes unless it raises;
+what it gives back is a note for the reader. On stdout stands `pass|fail<TAB>name<TAB>note or reason` per check, on
+stderr the traceback of each failure.
 """
 
 import json
@@ -21,17 +22,12 @@ def run(*checks):
     for check in checks:
         name = check.__name__.replace("_", " ")
         try:
-            check()
+            note = check()
         except Exception as error:
-            report("fail", name, _reason(error))
+            _report("fail", name, _reason(error))
             traceback.print_exc()
         else:
-            report("pass", name)
-
-
-def report(outcome, name, reason=""):
-    """One line of the report."""
-    print(outcome, name, reason, sep="\t", flush=True)
+            _report("pass", name, note or "")
 
 
 def raises(expected, call):
@@ -48,6 +44,21 @@ def post(url, fields):
     request = urllib.request.Request(url, json.dumps(fields).encode(), {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         return answer.read().decode()
+
+
+def objects(text):
+    """The JSON values that stand one after another in `text`, as grpcurl and buf print a stream."""
+    decoder = json.JSONDecoder()
+    values = []
+    while text := text.strip():
+        value, end = decoder.raw_decode(text)
+        values.append(value)
+        text = text[end:]
+    return values
+
+
+def _report(outcome, name, reason):
+    print(outcome, name, reason, sep="\t", flush=True)
 
 
 def _reason(error):

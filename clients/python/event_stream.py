@@ -21,7 +21,8 @@ import looms
 def raw_stream():
     """The body of a streamed answer, and its headers."""
     url = f"{exports['AWS_ENDPOINT_URL_BEDROCK_RUNTIME']}/model/{quote(looms.ARN, safe='')}/invoke-with-response-stream"
-    body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}
+    messages = [{"role": "user", "content": "Hi"}]
+    body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 64, "messages": messages}
     request = AWSRequest("POST", url, data=json.dumps(body), headers={"content-type": "application/json"})
     keys = Credentials(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"])
     SigV4Auth(keys, "bedrock", exports["AWS_REGION"]).add_auth(request)

@@ -22,6 +22,16 @@ MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 PROFILE = f"us.{MODEL}"
 ARN = f"arn:aws:bedrock:us-west-2:111122223333:inference-profile/{PROFILE}"
 
+# What a client needs to be told.
+EXPORTS = [
+    "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_API_KEY",
+]
+
 # A user's own keys, profiles, proxies and settings are no part of what is checked.
 for _name in list(os.environ):
     if _name.startswith(("AWS_", "LOOM_", "ANTHROPIC_")) or _name.lower().endswith("_proxy"):
@@ -54,16 +64,18 @@ class Server:
 @contextlib.contextmanager
 def emulator():
     """Runs `looms emulator` and sets what it tells a user to export; gives that back as a mapping."""
-    with _running(["emulator", "--port", "0"], "stdout", r"export AWS_SECRET_ACCESS_KEY=\S+") as lines:
+    ready = [rf"^export {name}=\S+$" for name in EXPORTS]
+    with _running(["emulator", "--port", "0"], "stdout", *ready) as lines:
         exports = dict(re.findall(r"^export (\w+)=(.*)$", "\n".join(lines), re.MULTILINE))
         os.environ |= exports
         yield exports
 
 
 @contextlib.contextmanager
-def serve(*flags, ports=(0, 0), env=None):
-    """Runs `looms serve` with these flags."""
-    command = ["serve", *flags, "--port", str(ports[0]), "--http-port", str(ports[1])]
+def serve(*flags, default_ports=False, env=None):
+    """Runs `looms serve` with these flags, on free ports or on those of the documents."""
+    ports = [] if default_ports else ["--port", "0", "--http-port", "0"]
+    command = ["serve", *flags, *ports]
     with _running(command, "stderr", r"gRPC server listening", r"HTTP gateway listening", env=env) as lines:
         log = "\n".join(lines)
         grpc = re.search(r"gRPC server listening on \S*:(\d+)", log)
@@ -130,7 +142,7 @@ class _Lines:
 
         def seen():
             text = "\n".join(self.lines)
-            return all(re.search(pattern, text) for pattern in patterns)
+            return all(re.search(pattern, text, re.MULTILINE) for pattern in patterns)
 
         with self._changed:
             self._changed.wait_for(lambda: self._ended or seen(), START_SECONDS)

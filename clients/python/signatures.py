@@ -1,8 +1,8 @@
-"""botocore's signer verifies what the product signs: every request of `looms weave` and `looms serve`, by signing it again.
+"""botocore's signer verifies what the product signs: every request of `looms weave` and `looms serve`.
 
 Each request is recorded by a Bedrock of our own and signed once more, by `botocore.auth.SigV4Auth` with the same date:
-the two `Authorization` headers must agree. And boto3 is sent to the same place, so that ids are encoded as AWS's own SDK
-encodes them.
+the two `Authorization` headers must agree. And boto3 is sent to the same place, so that ids are encoded as AWS's own
+SDK encodes them.
 """
 
 import hashlib
@@ -148,9 +148,19 @@ def the_body_is_a_messages_request_without_what_the_path_says():
     body = json.loads(request.body)
     assert body["anthropic_version"] == "bedrock-2023-05-31", body
     assert body["temperature"] == 0 and body["max_tokens"] == 77, body
-    assert QUERY in json.dumps(body["messages"], ensure_ascii=False), body
+    assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": QUERY}]}], body
     assert "model" not in body and "stream" not in body, body
     assert request.headers["content-type"] == "application/json", request.headers
+
+
+def a_unary_request_where_streaming_is_denied():
+    with bedrock.serving(deny_stream=True) as upstream:
+        done = looms.weave(QUERY, "--bedrock-endpoint-url", upstream.url, env=environment())
+        assert done.returncode == 0 and done.stdout.strip() == upstream.text, (done.stdout, done.stderr)
+    verbs = [request.target.rsplit("/", 1)[1] for request in upstream.requests]
+    assert verbs == ["invoke-with-response-stream", "invoke"], verbs
+    for request in upstream.requests:
+        verify(request, upstream.url)
 
 
 def every_request_of_a_server_on_one_connection():
@@ -175,5 +185,6 @@ checks.run(
     a_long_body,
     the_endpoint_from_the_environment,
     the_body_is_a_messages_request_without_what_the_path_says,
+    a_unary_request_where_streaming_is_denied,
     every_request_of_a_server_on_one_connection,
 )

@@ -2,19 +2,18 @@
 
 use bytes::Bytes;
 use http::response::Builder;
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use serde_json::json;
 
 use crate::playback::StreamEvent;
 use crate::refusal::Refusal;
 
-/// Checks the API key and the version header.
+/// Checks the API key and the version header. Anthropic's newer SDKs send the key as a bearer token.
 pub(crate) fn authenticate(headers: &HeaderMap, api_key: &str) -> Result<(), Refusal> {
-    match headers.get("x-api-key") {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    match headers.get("x-api-key").map(HeaderValue::as_bytes).or(bearer) {
         None => Err(Refusal::new(401, "authentication_error", "x-api-key header is required")),
-        Some(key) if key.as_bytes() != api_key.as_bytes() => {
-            Err(Refusal::new(401, "authentication_error", "invalid x-api-key"))
-        }
+        Some(key) if key != api_key.as_bytes() => Err(Refusal::new(401, "authentication_error", "invalid x-api-key")),
         Some(_) if !headers.contains_key("anthropic-version") => {
             Err(Refusal::new(400, "invalid_request_error", "anthropic-version: header is required"))
         }

@@ -112,24 +112,26 @@ fn runtime() -> Result<Runtime, Error> {
     built.map_err(|error| Error::new(Code::Internal, format!("the runtime cannot start: {error}")))
 }
 
-/// Ends when the process is asked to: SIGINT, or SIGTERM where there is one.
-async fn asked_to_stop() {
-    let interrupted = async {
-        // Where signals cannot be listened to, only the outcome ends the program.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+/// Ends when the process is asked to: SIGINT, or SIGTERM where there is one. It listens from the call on, so that a
+/// program which calls this before it says that it is ready ends in order from that word on.
+fn asked_to_stop() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+        signal(SignalKind::interrupt()).and_then(|interrupted| Ok((interrupted, signal(SignalKind::terminate())?)))
+    };
+    async move {
+        #[cfg(unix)]
+        if let Ok((mut interrupted, mut terminated)) = signals {
             tokio::select! {
-                () = interrupted => {}
+                _ = interrupted.recv() => {}
                 _ = terminated.recv() => {}
             }
             return;
         }
+        // Where signals cannot be listened to, only the outcome ends the program.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
-    interrupted.await;
 }

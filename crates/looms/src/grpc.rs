@@ -56,10 +56,12 @@ pub async fn router(loom: &Arc<Loom>) -> Result<(Router, HealthReporter), tonic_
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<LoomServiceServer<Service>>().await;
     let reflection = || {
-        // Reflection lists only what is registered: our services, health, and both versions of reflection itself.
+        // Reflection knows only what is registered: our services, health, both versions of reflection itself, and the
+        // types of error details, without which grpcurl cannot show a hint.
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(loom_proto::DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET)
             .include_reflection_service(false)

@@ -5,7 +5,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::get;
 use axum::{Json, Router};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Response};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use prost_reflect::DescriptorPool;
 use tonic::Status;
 use tower_http::cors::CorsLayer;
@@ -25,13 +25,22 @@ pub fn router(grpc: Router, allowed_origins: &[String]) -> Result<(Router, Gatew
     let pool = DescriptorPool::decode(loom_proto::DESCRIPTOR_SET)?;
     let limits = Limits { body_bytes: MAX_MESSAGE_BYTES, ..Limits::default() };
     let gateway = Gateway::new(&pool, grpc, SHAPE, limits)?;
-    let router =
-        Router::new().route("/health", get(health)).fallback_service(gateway.clone()).layer(cors(allowed_origins));
+    let refusing = gateway.clone();
+    let health = get(health).fallback(async move |method| health_has_no(&method, &refusing));
+    let router = Router::new().route("/health", health).fallback_service(gateway.clone()).layer(cors(allowed_origins));
     Ok((router, gateway))
 }
 
 async fn health() -> Response<Body> {
     Json(serde_json::json!({"status": "healthy"})).into_response()
+}
+
+/// `/health` is not the gateway's, but is refused as the gateway does it.
+fn health_has_no(method: &Method, gateway: &Gateway) -> Response<Body> {
+    let error = Error::new(Code::Unsupported, format!("`/health` has no method `{method}`"))
+        .with_http_status(StatusCode::METHOD_NOT_ALLOWED)
+        .with_hint("use one of: GET, HEAD");
+    gateway.refuse(&error.into())
 }
 
 /// Cross-origin requests are answered to the origins that the configuration names, and to no other.

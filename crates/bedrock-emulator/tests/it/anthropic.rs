@@ -71,6 +71,12 @@ async fn keys_versions_bodies_and_paths_are_checked() {
     assert_error(&no_key, 401, "authentication_error", "x-api-key header is required");
     let wrong = send(path, vec![host.clone(), version.clone(), wrong_key]).await;
     assert_error(&wrong, 401, "authentication_error", "invalid x-api-key");
+    let bearer = ("authorization", format!("Bearer {}", emulator.anthropic_api_key()));
+    let by_bearer = send(path, vec![host.clone(), version.clone(), bearer]).await;
+    assert_eq!(by_bearer.status, 200);
+    let wrong_bearer = ("authorization", "Bearer guess".to_owned());
+    let wrong = send(path, vec![host.clone(), version.clone(), wrong_bearer]).await;
+    assert_error(&wrong, 401, "authentication_error", "invalid x-api-key");
     let no_version = send(path, vec![host.clone(), key.clone()]).await;
     assert_error(&no_version, 400, "invalid_request_error", "anthropic-version: header is required");
     let elsewhere = send("/v1/nothing", vec![host, key, version]).await;
@@ -130,4 +136,26 @@ async fn streams_break_here_too() {
     emulator.fail_next(1, Fault::Stream { after: 3, breakage: Breakage::MessageCrc });
     let damaged = server_sent(&messages(&emulator, &body(true)).await);
     assert!(serde_json::from_str::<Value>(&damaged[3].1).is_err());
+}
+
+#[tokio::test]
+async fn http2_by_prior_knowledge_is_spoken_too() {
+    let emulator = Emulator::start().await.unwrap();
+    let stream = tokio::net::TcpStream::connect(emulator.address()).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(
+        hyper_util::rt::TokioExecutor::new(),
+        hyper_util::rt::TokioIo::new(stream),
+    )
+    .await
+    .unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::post(format!("{}/v1/messages", emulator.url()))
+        .header("x-api-key", emulator.anthropic_api_key())
+        .header("anthropic-version", "2023-06-01")
+        .body(http_body_util::Full::new(bytes::Bytes::from(body(true).to_string())))
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!((response.status(), response.version()), (http::StatusCode::OK, http::Version::HTTP_2));
+    let events = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&events).contains("message_stop"));
 }

@@ -42,6 +42,7 @@ async fn emulate(port: u16) -> Result<(), Error> {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         Error::new(Code::Internal, format!("{error}{cause}")).with_hint("choose another port with --port (0 takes any)")
     })?;
+    let asked = asked_to_stop();
     for (name, value) in [
         ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", emulator.url()),
         ("AWS_REGION", emulator.region()),
@@ -54,7 +55,7 @@ async fn emulate(port: u16) -> Result<(), Error> {
         print::line(&format!("export {name}={value}"));
     }
     print::talk(&format!("The Bedrock emulator listens on {}. It calls no model. Ctrl-C ends it.", emulator.url()));
-    asked_to_stop().await;
+    asked.await;
     emulator.shutdown().await;
     Ok(())
 }

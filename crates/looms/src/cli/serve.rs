@@ -27,12 +27,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 async fn serve(mut config: Config) -> Result<(), Error> {
     let _emulator = emulate::start(&mut config).await?;
     let server = Server::bind(&config, RetryPolicy::default()).await?;
+    let asked = asked_to_stop();
     announce(&config, &server).map_err(|error| Error::new(Code::Internal, error.to_string()))?;
     probe(&config, &server);
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     tokio::spawn(async move {
-        asked_to_stop().await;
+        asked.await;
         stopped.cancel();
     });
     server.run(stop).await;
