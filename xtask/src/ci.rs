@@ -27,8 +27,8 @@ const fn cargo(name: &'static str, arguments: &'static [&'static str]) -> Step {
 const STEPS: [Step; 9] = [
     cargo("format", &["fmt", "--all", "--check"]),
     cargo("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-    cargo("build", &["build"]),
-    cargo("tests", &["test"]),
+    cargo("build", &["build", "--workspace"]),
+    cargo("tests", &["test", "--workspace"]),
     Step {
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
         ..cargo("documentation", &["doc", "--workspace", "--no-deps"])
@@ -38,7 +38,7 @@ const STEPS: [Step; 9] = [
     cargo("house rules", &["xtask", "tidy"]),
     Step {
         probe: Some(&["deny", "--version"]),
-        ..cargo("dependencies", &["deny", "check", "licenses", "bans", "sources"])
+        ..cargo("dependencies", &["deny", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"])
     },
 ];
 
@@ -117,27 +117,26 @@ fn say(text: &str) {
 mod tests {
     use super::*;
 
+    const fn program(name: &'static str, program: &'static str) -> Step {
+        Step { program, ..cargo(name, &[]) }
+    }
+
     #[test]
     fn the_first_failure_ends_the_run_and_is_named() {
-        let steps = [
-            cargo("passes", &["--version"]),
-            cargo("breaks", &["no-such-command-of-cargo"]),
-            cargo("never comes", &["--version"]),
-        ];
+        let steps = [program("passes", "true"), program("breaks", "false"), program("never comes", "no-such-program")];
         let error = run_all(&steps).unwrap_err().to_string();
         assert!(error.starts_with("breaks failed after "), "{error}");
     }
 
     #[test]
     fn a_step_without_its_tool_is_left_out() {
-        let absent =
-            Step { probe: Some(&["no-such-command-of-cargo"]), ..cargo("absent", &["no-such-command-of-cargo"]) };
-        run_all(&[absent]).unwrap();
+        run_all(&[Step { probe: Some(&["--version"]), ..program("absent", "no-such-program") }]).unwrap();
+        run_all(&[Step { probe: Some(&[]), ..program("broken", "false") }]).unwrap();
     }
 
     #[test]
     fn a_program_that_does_not_start_is_an_error() {
-        let error = run_all(&[Step { program: "no-such-program", ..cargo("lost", &[]) }]).unwrap_err().to_string();
+        let error = run_all(&[program("lost", "no-such-program")]).unwrap_err().to_string();
         assert!(error.starts_with("lost: `no-such-program` does not start"), "{error}");
     }
 

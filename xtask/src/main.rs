@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod ci;
+mod clients;
 mod codegen;
 mod docs;
 mod tidy;
@@ -21,6 +23,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measure what a request costs
+    Bench(bench::Args),
+    /// Run real third-party clients against the product
+    Clients(clients::Args),
     /// Generate crates/loom-proto/src/gen from proto/
     Codegen(codegen::Args),
     /// Write the generated pages under docs/reference/
@@ -36,6 +42,8 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + 
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
+        Command::Clients(args) => clients::run(&args),
         Command::Codegen(args) => codegen::run(&args),
         Command::Docs(args) => docs::run(&args),
         Command::Tidy => tidy::run(),

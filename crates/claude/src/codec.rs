@@ -46,6 +46,8 @@ pub enum DecodeError {
 pub struct Decoder {
     framing: Framing,
     buffer: BytesMut,
+    /// Why the bytes could not be read any further: what stands behind damage is no frame, even if it looks like one.
+    damage: Option<DecodeError>,
 }
 
 #[derive(Debug)]
@@ -57,12 +59,12 @@ enum Framing {
 impl Decoder {
     /// For `application/vnd.amazon.eventstream`.
     pub fn event_stream() -> Self {
-        Self { framing: Framing::EventStream, buffer: BytesMut::new() }
+        Self { framing: Framing::EventStream, buffer: BytesMut::new(), damage: None }
     }
 
     /// For `text/event-stream`.
     pub fn sse() -> Self {
-        Self { framing: Framing::Sse(sse::Lines::default()), buffer: BytesMut::new() }
+        Self { framing: Framing::Sse(sse::Lines::default()), buffer: BytesMut::new(), damage: None }
     }
 
     /// Takes what the socket gave.
@@ -73,16 +75,24 @@ impl Decoder {
     /// The next whole frame, or `None` until more bytes come.
     ///
     /// # Errors
-    /// When the bytes cannot be frames; nothing after that can be trusted.
+    /// When the bytes cannot be frames; nothing after that can be trusted, and the error stays.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, DecodeError> {
-        match &mut self.framing {
+        if let Some(damage) = &self.damage {
+            return Err(damage.clone());
+        }
+        let next = match &mut self.framing {
             Framing::EventStream => event_stream::next_frame(&mut self.buffer),
             Framing::Sse(lines) => lines.next_frame(&mut self.buffer),
-        }
+        };
+        next.inspect_err(|damage| self.damage = Some(damage.clone()))
     }
 
     /// True when bytes of an unfinished frame are left: a stream that ends so was cut.
     pub fn is_inside_a_frame(&self) -> bool {
-        !self.buffer.is_empty()
+        let begun = match &self.framing {
+            Framing::EventStream => false,
+            Framing::Sse(lines) => lines.has_data(),
+        };
+        begun || !self.buffer.is_empty()
     }
 }

@@ -91,7 +91,11 @@ impl Event {
     /// # Errors
     /// When the bytes are not JSON of an event's shape, or a known event lacks what makes it one.
     pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
-        let wire: Wire<'_> = serde_json::from_slice(json)?;
+        let wire: Wire<'_> = match serde_json::from_slice(json) {
+            Ok(wire) => wire,
+            // What we do not know may give the fields that we do know another shape.
+            Err(error) => return Self::unknown(json).ok_or(error),
+        };
         let index = wire.index;
         let missing = |what| Err(serde::de::Error::missing_field(what));
         Ok(match wire.event_type {
@@ -128,6 +132,35 @@ impl Event {
             }
             EventType::Unknown => Self::Unknown,
         })
+    }
+
+    /// The event, if its type or the type of its delta is unknown.
+    fn unknown(json: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Types {
+            #[serde(rename = "type")]
+            event_type: EventType,
+        }
+        #[derive(Deserialize)]
+        struct DeltaTypes {
+            index: u32,
+            delta: InnerType,
+        }
+        #[derive(Deserialize)]
+        struct InnerType {
+            #[serde(rename = "type")]
+            delta_type: DeltaType,
+        }
+        match serde_json::from_slice::<Types>(json).ok()?.event_type {
+            EventType::Unknown => Some(Self::Unknown),
+            EventType::ContentBlockDelta => match serde_json::from_slice(json).ok()? {
+                DeltaTypes { index, delta: InnerType { delta_type: DeltaType::Unknown } } => {
+                    Some(Self::BlockDelta { index, delta: Delta::Unknown })
+                }
+                DeltaTypes { .. } => None,
+            },
+            _ => None,
+        }
     }
 }
 

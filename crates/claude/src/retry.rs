@@ -107,7 +107,8 @@ impl<'a> Attempts<'a> {
         error.attempts = self.number;
         let Some(wait) = self.policy.wait(error.kind, self.number) else { return Err(error) };
         let wait = wait.max(error.retry_after.unwrap_or_default());
-        if Instant::now() + wait >= self.deadline || !self.budget.withdraw() {
+        let in_time = Instant::now().checked_add(wait).is_some_and(|next| next < self.deadline);
+        if !in_time || !self.budget.withdraw() {
             return Err(error);
         }
         tracing::debug!(attempt = self.number, wait_ms = wait.as_millis(), %error, "trying again");

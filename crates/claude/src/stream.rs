@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -40,14 +39,22 @@ pub struct MessageStream {
     counted: bool,
     delta_bytes: usize,
     finished: bool,
+    /// How the body was lost, while there may be whole events of it in the decoder.
+    cut: Option<Error>,
+    /// What broke the answer off: told after the events that came before it, and from then on.
+    failure: Option<Error>,
     request_id: Option<String>,
     attempts: u32,
 }
 
 impl MessageStream {
     pub(crate) fn new(body: Incoming, decoder: Decoder, idle: Duration, request_id: Option<String>) -> Self {
+        Self::of(Some(body), decoder, idle, request_id)
+    }
+
+    fn of(body: Option<Incoming>, decoder: Decoder, idle: Duration, request_id: Option<String>) -> Self {
         Self {
-            body: Some(body),
+            body,
             decoder,
             opening: VecDeque::new(),
             idle,
@@ -56,6 +63,8 @@ impl MessageStream {
             counted: false,
             delta_bytes: 0,
             finished: false,
+            cut: None,
+            failure: None,
             request_id,
             attempts: 1,
         }
@@ -63,19 +72,7 @@ impl MessageStream {
 
     /// An answer that came in one piece, as the events that would have carried it.
     pub(crate) fn of_whole(events: Vec<Event>, request_id: Option<String>) -> Self {
-        let mut stream = Self {
-            body: None,
-            decoder: Decoder::sse(),
-            opening: VecDeque::new(),
-            idle: Duration::ZERO,
-            usage: Usage::default(),
-            begun: false,
-            counted: false,
-            delta_bytes: 0,
-            finished: false,
-            request_id,
-            attempts: 1,
-        };
+        let mut stream = Self::of(None, Decoder::sse(), Duration::ZERO, request_id);
         for event in &events {
             stream.account(event);
         }
@@ -121,14 +118,14 @@ impl MessageStream {
         }
         let deadline = Instant::now() + self.idle;
         loop {
-            let mut events = Vec::new();
-            self.decode_into(&mut events)?;
+            let events = self.decode();
             if !events.is_empty() {
                 return Ok(Some(events));
             }
             if self.finished {
                 return Ok(None);
             }
+            self.check()?;
             self.read(deadline, Waiting::NextEvent).await?;
         }
     }
@@ -138,8 +135,7 @@ impl MessageStream {
     pub(crate) async fn open(&mut self, deadline: Instant) -> Result<(), Error> {
         let mut until = (deadline, Waiting::Answer);
         loop {
-            let mut events = Vec::new();
-            self.decode_into(&mut events)?;
+            let events = self.decode();
             if !events.is_empty() {
                 until = (Instant::now() + self.idle, Waiting::NextEvent);
             }
@@ -149,13 +145,18 @@ impl MessageStream {
             if content || self.finished {
                 return Ok(());
             }
+            self.check()?;
             self.read(until.0, until.1).await?;
         }
     }
 
     /// Gives the decoder what the socket has: at least one piece, and whatever else is there already.
     async fn read(&mut self, deadline: Instant, waiting: Waiting) -> Result<(), Error> {
-        let Some(body) = &mut self.body else { return Err(self.interrupted("the answer ended before it was whole")) };
+        let Some(body) = &mut self.body else {
+            let cut = self.cut.take();
+            self.failure = Some(cut.unwrap_or_else(|| interrupted("the answer ended before it was whole")));
+            return Ok(());
+        };
         let Ok(first) = timeout_at(deadline, body.frame()).await else { return Err(self.silent(waiting)) };
         let mut next = Some(first);
         while let Some(frame) = next {
@@ -167,7 +168,9 @@ impl MessageStream {
                 }
                 Some(Err(error)) => {
                     let cause = root_cause(&error);
-                    return Err(self.interrupted(&format!("the connection was lost in mid-answer: {cause}")));
+                    self.cut = Some(interrupted(&format!("the connection was lost in mid-answer: {cause}")));
+                    self.body = None;
+                    return Ok(());
                 }
                 None => {
                     self.body = None;
@@ -179,35 +182,43 @@ impl MessageStream {
         Ok(())
     }
 
-    fn decode_into(&mut self, events: &mut Vec<Event>) -> Result<(), Error> {
-        while !self.finished {
-            let frame = match self.decoder.next_frame() {
-                Ok(Some(frame)) => frame,
-                Ok(None) => break,
-                // What was whole before the damage is handed on first; the damage is met again at the next call.
-                Err(_) if !events.is_empty() => break,
-                Err(error) => return Err(self.interrupted(&format!("the answer was damaged: {error}"))),
-            };
-            match frame {
-                Frame::Event(json) => {
-                    let event = self.parse(&json)?;
+    /// Fails once the answer has broken off and all that came before was handed on.
+    fn check(&self) -> Result<(), Error> {
+        self.failure.clone().map_or(Ok(()), |failure| Err(self.failed(failure)))
+    }
+
+    /// All whole events that are there, up to the answer's end or to what breaks it off.
+    fn decode(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while !self.finished && self.failure.is_none() {
+            match self.decode_one() {
+                Ok(Some(event)) => {
                     self.account(&event);
                     events.push(event);
                 }
-                Frame::Exception { name, message } => return Err(self.exception(name, message)),
+                Ok(None) => break,
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    break;
+                }
             }
         }
         if self.finished {
             self.release();
         }
-        Ok(())
+        events
     }
 
-    fn parse(&self, json: &Bytes) -> Result<Event, Error> {
-        match Event::parse(json) {
-            Ok(Event::Error { error_type, message }) => Err(self.exception(error_type, message)),
-            Ok(event) => Ok(event),
-            Err(error) => Err(self.interrupted(&format!("an event cannot be read: {error}"))),
+    fn decode_one(&mut self) -> Result<Option<Event>, Error> {
+        let frame = self.decoder.next_frame();
+        match frame.map_err(|error| interrupted(&format!("the answer was damaged: {error}")))? {
+            None => Ok(None),
+            Some(Frame::Exception { name, message }) => Err(self.exception(name, message)),
+            Some(Frame::Event(json)) => match Event::parse(&json) {
+                Ok(Event::Error { error_type, message }) => Err(self.exception(error_type, message)),
+                Ok(event) => Ok(Some(event)),
+                Err(error) => Err(interrupted(&format!("an event cannot be read: {error}"))),
+            },
         }
     }
 
@@ -229,8 +240,12 @@ impl MessageStream {
             }
             Event::MessageStop { metrics } => {
                 if let Some(metrics) = metrics {
+                    // Until it is counted, the output is what `message_start` began with, and no gap to be filled.
+                    if let (false, Some(tokens)) = (self.counted, metrics.output_token_count) {
+                        self.usage.output_tokens = tokens;
+                        self.counted = true;
+                    }
                     self.usage.fill_from(metrics);
-                    self.counted |= metrics.output_token_count.is_some();
                 }
                 self.finished = true;
             }
@@ -253,13 +268,7 @@ impl MessageStream {
     fn exception(&self, name: String, message: String) -> Error {
         let kind = refusal::decode(&name, 200, &message);
         let upstream = Upstream { exception: name, status: 200, request_id: self.request_id.clone(), message };
-        self.failed(
-            Error::new(kind, format!("upstream broke off its answer: {}", upstream.message)).with_upstream(upstream),
-        )
-    }
-
-    fn interrupted(&self, message: &str) -> Error {
-        self.failed(Error::new(ErrorKind::StreamInterrupted, message))
+        Error::new(kind, format!("upstream broke off its answer: {}", upstream.message)).with_upstream(upstream)
     }
 
     fn silent(&self, waiting: Waiting) -> Error {
@@ -279,6 +288,10 @@ impl MessageStream {
         }
         error
     }
+}
+
+fn interrupted(message: &str) -> Error {
+    Error::new(ErrorKind::StreamInterrupted, message)
 }
 
 #[expect(

@@ -27,7 +27,7 @@ inference profiles: `us` means `us.<id>`. Context and longest answer are in toke
 const ALIASES: &str = "
 ## Ids that AWS never issued
 
-They are in circulation, so they are accepted; each stands for an id of AWS.
+They are in circulation all the same; each stands for an id that AWS did issue.
 
 | Id | Stands for |
 |---|---|
@@ -36,12 +36,12 @@ They are in circulation, so they are accepted; each stands for an id of AWS.
 const PRICES: &str = "
 ## Prices
 
-US dollars per million tokens, by the id that goes on the wire: `<id>` is the bare id, `us.<id>` the profile of a \
-geography. A dash is a price that nobody published: what used it has no cost, rather than a wrong one. Anthropic's own \
-API costs as much as `global.`. *Above* a number of prompt tokens the whole request is charged at the row's prices.
+US dollars per million tokens, by the route that the id on the wire takes: the bare id, or a profile. A dash is a price \
+that nobody published: what used it has no cost, rather than a wrong one. Anthropic's own API costs as much as \
+`global`. Where a row stands *above* a number of prompt tokens, a longer prompt has its whole request charged at it.
 
-| Id on the wire | Above | Input | Output | Cache write, 5 min | Cache write, 1 h | Cache read |
-|---|---|---|---|---|---|---|
+| Id | Route | Above | Input | Output | Cache write, 5 min | Cache write, 1 h | Cache read |
+|---|---|---|---|---|---|---|---|
 ";
 
 pub(super) fn page() -> Result<String> {
@@ -80,43 +80,47 @@ fn model_row(model: &Model) -> String {
 }
 
 fn status(model: &Model) -> String {
-    let status = match model.lifecycle.status {
-        LifecycleStatus::Active => "active",
-        LifecycleStatus::Legacy => "legacy",
-        LifecycleStatus::EndOfLife => "gone",
+    let (status, ends) = match model.lifecycle.status {
+        LifecycleStatus::Active => ("active", "ends"),
+        LifecycleStatus::Legacy => ("legacy", "ends"),
+        LifecycleStatus::EndOfLife => ("gone", "ended"),
     };
-    let end = model.lifecycle.end_of_life.as_ref().map(|day| format!(", ends {day}")).unwrap_or_default();
+    let end = model.lifecycle.end_of_life.as_ref().map(|day| format!(", {ends} {day}")).unwrap_or_default();
     let successor = model.successor.as_ref().map(|id| format!("; use `{id}`")).unwrap_or_default();
     format!("{status}{end}{successor}")
 }
 
-/// The bare id and each profile, priced as they would be on the wire.
+/// The bare id and each profile, priced as they would be on the wire; routes of one price share their rows.
 fn price_rows(catalogue: &Catalogue, model: &Model) -> Vec<String> {
-    let profiles = model.profiles.iter().map(|prefix| format!("{prefix}.{}", model.id));
+    let price = |wire_id: &str| catalogue.price(Provider::Bedrock, wire_id);
+    let mut routes: Vec<(Option<Price>, String)> = vec![(price(&model.id), "bare id".to_owned())];
+    for prefix in &model.profiles {
+        let price = price(&format!("{prefix}.{}", model.id));
+        match routes.iter_mut().find(|(known, _)| *known == price) {
+            Some((_, names)) => names.push_str(&format!(", `{prefix}`")),
+            None => routes.push((price, format!("`{prefix}`"))),
+        }
+    }
     let mut rows = Vec::new();
-    for id in std::iter::once(model.id.clone()).chain(profiles) {
-        match catalogue.price(Provider::Bedrock, &id) {
-            None => rows.push(format!("| `{id}` | | — | — | — | — | — |\n")),
-            Some(Price { standard, long_context }) => {
-                rows.push(price_row(&id, "", &standard));
-                let tier = long_context.map(|(above, prices)| price_row(&id, &grouped(above), &prices));
-                rows.extend(tier);
-            }
+    for (price, names) in routes {
+        let route = format!("| `{}` | {names} |", model.id);
+        rows.push(format!("{route} | {}\n", classes(price.map(|price| price.standard).as_ref())));
+        if let Some((above, prices)) = price.and_then(|price| price.long_context) {
+            rows.push(format!("{route} {} | {}\n", grouped(above), classes(Some(&prices))));
         }
     }
     rows
 }
 
-fn price_row(id: &str, above: &str, prices: &Prices) -> String {
-    let above = if above.is_empty() { " ".to_owned() } else { format!(" {above} ") };
-    format!(
-        "| `{id}` |{above}| {} | {} | {} | {} | {} |\n",
-        per_million(Some(prices.input)),
-        per_million(Some(prices.output)),
-        per_million(prices.cache_write_5m),
-        per_million(prices.cache_write_1h),
-        per_million(prices.cache_read),
-    )
+fn classes(prices: Option<&Prices>) -> String {
+    let classes = [
+        prices.map(|prices| prices.input),
+        prices.map(|prices| prices.output),
+        prices.and_then(|prices| prices.cache_write_5m),
+        prices.and_then(|prices| prices.cache_write_1h),
+        prices.and_then(|prices| prices.cache_read),
+    ];
+    classes.map(|price| format!("{} |", per_million(price))).join(" ")
 }
 
 fn per_million(pico_per_token: Option<u64>) -> String {
@@ -153,10 +157,10 @@ mod tests {
         let page = page().unwrap();
         let sonnet = "anthropic.claude-sonnet-4-5-20250929-v1:0";
         for row in [
-            format!("| `{sonnet}` | | $3.00 | $15.00 | $3.75 | $6.00 | $0.30 |"),
-            format!("| `us.{sonnet}` | | $3.30 | $16.50 | $4.125 | $6.60 | $0.33 |"),
-            format!("| `us.{sonnet}` | 200,000 | $6.60 | $24.75 | $8.25 | $13.20 | $0.66 |"),
-            format!("| `global.{sonnet}` | | $3.00 | $15.00 | $3.75 | $6.00 | $0.30 |"),
+            format!("| `{sonnet}` | bare id, `global` | | $3.00 | $15.00 | $3.75 | $6.00 | $0.30 |\n"),
+            format!("| `{sonnet}` | `us`, `eu`, `jp`, `au` | | $3.30 | $16.50 | $4.125 | $6.60 | $0.33 |\n"),
+            format!("| `{sonnet}` | `us`, `eu`, `jp`, `au` | 200,000 | $6.60 | $24.75 | $8.25 | $13.20 | $0.66 |\n"),
+            format!("| `{sonnet}` | `us-gov` | | $3.60 | $18.00 | $4.50 | $7.20 | $0.36 |\n"),
         ] {
             assert!(page.contains(&row), "{row}\n{page}");
         }

@@ -99,10 +99,10 @@ fn dependencies<'a>(file: &'a File, of: &'a str) -> impl Iterator<Item = Depende
     file.lines().filter_map(move |(line, text)| {
         let text = text.trim();
         if let Some(section) = text.strip_prefix('[') {
-            // `[dependencies]`, `[dev-dependencies]`, `[target.'cfg(unix)'.dependencies]`, `[dependencies.name]`.
-            inside = section.contains("dependencies");
-            let name = section.strip_suffix(']')?.rsplit_once("dependencies.")?.1;
-            return Some(Dependency { manifest: &file.path, line, of, on: name, rest: "" });
+            // `[dependencies]`, `[target.'cfg(unix)'.dependencies]`; the keys of a `[dependencies.name]` are no names.
+            inside = section.ends_with("dependencies]");
+            let on = section.strip_suffix(']')?.rsplit_once("dependencies.")?.1;
+            return Some(Dependency { manifest: &file.path, line, of, on, rest: "" });
         }
         if !inside || text.is_empty() || text.starts_with('#') {
             return None;

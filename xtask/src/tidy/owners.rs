@@ -44,7 +44,7 @@ pub(super) const OWNERS: &[Row] = &[
         owners: &["claude", "looms"],
         why: "the retry budget, and the layers of the front doors",
     },
-    Row { crates: &["axum", "matchit"], owners: &["looms"], why: "only the product has an HTTP door" },
+    Row { crates: &["axum", "matchit", "tower-http"], owners: &["looms"], why: "only the product has an HTTP door" },
     Row {
         crates: &["prost", "prost-types", "tonic", "tonic-prost"],
         owners: &["loom-proto", "looms", "xtask"],
@@ -83,9 +83,14 @@ pub(super) const OWNERS: &[Row] = &[
     Row { crates: &["hmac"], owners: &["bedrock-emulator"], why: "aws-sigv4 signs for everybody else" },
     Row { crates: &["rusqlite"], owners: &["loom-store"], why: "nobody else knows where a session lies" },
     Row {
-        crates: &["mimalloc", "serde-saphyr", "strsim", "tracing-subscriber"],
+        crates: &["serde-saphyr", "strsim", "tracing-subscriber"],
         owners: &["looms"],
-        why: "allocator, configuration file and log are the program's, not a library's",
+        why: "the configuration file and the log are the program's, not a library's",
+    },
+    Row {
+        crates: &["mimalloc"],
+        owners: &["looms", "xtask"],
+        why: "a program chooses its allocator, and the bench's bare proxy must have the product's",
     },
     Row { crates: &["clap"], owners: &["looms", "xtask"], why: "only programs have a command line" },
     Row { crates: &["insta", "proptest", "tempfile"], owners: HAND_WRITTEN, why: "tests" },

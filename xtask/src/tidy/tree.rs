@@ -29,7 +29,7 @@ pub(super) struct Tree {
 impl File {
     /// The lines with their numbers, from 1.
     pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        (1..).zip(self.text.split('\n')).map(|(number, line)| (number, line))
+        (1..).zip(self.text.split('\n'))
     }
 
     /// The parts of the path.

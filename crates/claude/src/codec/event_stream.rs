@@ -1,6 +1,8 @@
 //! AWS event streams: prelude, headers, payload, two checksums. Parsing is AWS's own crate's; what is ours is to hand it
 //! whole frames only (it drains the prelude of an incomplete one) and to refuse a damaged length before waiting for it.
 
+use std::borrow::Cow;
+
 use aws_smithy_eventstream::frame::read_message_from;
 use aws_smithy_types::event_stream::Message;
 use aws_smithy_types::str_bytes::StrBytes;
@@ -14,6 +16,9 @@ use super::{DecodeError, Frame, MAX_FRAME_BYTES};
 /// Total length, header length, checksum of both.
 const PRELUDE_BYTES: usize = 12;
 
+/// The checksum at the end, of all that stands before it.
+const CHECKSUM_BYTES: usize = 4;
+
 pub(super) fn next_frame(buffer: &mut BytesMut) -> Result<Option<Frame>, DecodeError> {
     loop {
         let Some(length) = frame_length(buffer)? else { return Ok(None) };
@@ -21,6 +26,12 @@ pub(super) fn next_frame(buffer: &mut BytesMut) -> Result<Option<Frame>, DecodeE
             return Ok(None);
         }
         let whole = buffer.split_to(length).freeze();
+        // Before anything is read from it, so that damage is never taken for a message that means something else.
+        if let Some((content, checksum)) = whole.split_last_chunk()
+            && crc32fast::hash(content) != u32::from_be_bytes(*checksum)
+        {
+            return Err(DecodeError::Checksum);
+        }
         let message = read_message_from(whole).map_err(|error| DecodeError::Malformed(error.to_string()))?;
         if let Some(frame) = interpret(&message)? {
             return Ok(Some(frame));
@@ -39,7 +50,7 @@ fn frame_length(buffer: &[u8]) -> Result<Option<usize>, DecodeError> {
     if length > MAX_FRAME_BYTES {
         return Err(DecodeError::TooLong(length));
     }
-    if length < PRELUDE_BYTES {
+    if length < PRELUDE_BYTES + CHECKSUM_BYTES {
         return Err(DecodeError::Malformed(format!("a length of {length} bytes")));
     }
     Ok(Some(length))
@@ -65,12 +76,13 @@ fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
 fn chunk(payload: &[u8]) -> Result<Frame, DecodeError> {
     #[derive(Deserialize)]
     struct Chunk<'a> {
+        /// Owned only where the base64's slashes are escaped.
         #[serde(borrow)]
-        bytes: &'a str,
+        bytes: Cow<'a, str>,
     }
     let malformed = |what: &dyn std::fmt::Display| DecodeError::Malformed(format!("a chunk's payload: {what}"));
     let chunk: Chunk<'_> = serde_json::from_slice(payload).map_err(|error| malformed(&error))?;
-    let json = STANDARD.decode(chunk.bytes).map_err(|error| malformed(&error))?;
+    let json = STANDARD.decode(chunk.bytes.as_bytes()).map_err(|error| malformed(&error))?;
     Ok(Frame::Event(Bytes::from(json)))
 }
 
