@@ -85,7 +85,7 @@ enum Scenario {
     Memory,
     /// From the start of the process to the first answer
     Start,
-    /// A release build from nothing; only with `--cold-build`
+    /// A release build from nothing; only if asked for
     ColdBuild,
 }
 
@@ -140,7 +140,7 @@ async fn measure(args: &Args) -> Result {
     let mut report = Report::new(&bench)?;
     for scenario in Scenario::value_variants() {
         let wanted = match scenario {
-            Scenario::ColdBuild => args.cold_build,
+            Scenario::ColdBuild => args.cold_build || args.only.contains(scenario),
             _ => args.only.is_empty() || args.only.contains(scenario),
         };
         if wanted {

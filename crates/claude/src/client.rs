@@ -131,6 +131,7 @@ impl Client {
     /// # Errors
     /// See [`ErrorKind`]; `attempts` says how often the request was sent.
     pub async fn stream(&self, call: &Call) -> Result<MessageStream, Error> {
+        let mut denied = None;
         if !self.stream_is_denied() {
             let outgoing = self.outgoing(call, true)?;
             let mut attempts = self.attempts(call.deadline);
@@ -138,7 +139,7 @@ impl Client {
                 match self.open(&outgoing, call.deadline).await {
                     Ok(stream) => return Ok(stream.after(attempts.number)),
                     Err(error) if error.kind == ErrorKind::AccessDenied(Denial::Streaming) => {
-                        self.remember_denied_stream(&error);
+                        denied = Some(error);
                         break;
                     }
                     Err(error) => attempts.again_after(error).await?,
@@ -146,9 +147,13 @@ impl Client {
             }
         }
         let answer = self.send(call).await?;
+        // Only now is it sure that streaming alone is denied.
+        if let Some(error) = denied {
+            self.remember_denied_stream(&error);
+        }
         let attempts = answer.attempts;
         let events = events_of(answer.message, answer.usage);
-        Ok(MessageStream::of_whole(events, answer.request_id).after(attempts))
+        Ok(MessageStream::of_whole(events).of_request(answer.request_id).after(attempts))
     }
 
     /// Asks for an answer in one piece.
@@ -178,8 +183,9 @@ impl Client {
             (_, other) => return Err(unexpected(other)),
         };
         let request_id = request_id(response.headers());
-        let mut stream = MessageStream::new(response.into_body(), decoder, self.options.stream_idle, request_id);
-        stream.open(deadline).await?;
+        let stream = MessageStream::new(Some(response.into_body()), decoder, self.options.stream_idle, deadline);
+        let mut stream = stream.of_request(request_id);
+        stream.open().await?;
         Ok(stream)
     }
 

@@ -121,10 +121,10 @@ impl Event {
                 Self::MessageDelta {
                     stop_reason: delta.stop_reason,
                     stop_sequence: delta.stop_sequence,
-                    usage: wire.usage.unwrap_or_default(),
+                    usage: wire.usage.map(|usage| *usage).unwrap_or_default(),
                 }
             }
-            EventType::MessageStop => Self::MessageStop { metrics: wire.metrics },
+            EventType::MessageStop => Self::MessageStop { metrics: wire.metrics.map(|metrics| *metrics) },
             EventType::Ping => Self::Ping,
             EventType::Error => {
                 let error = wire.error.unwrap_or_default();
@@ -164,22 +164,23 @@ impl Event {
     }
 }
 
-/// Every field that any event has: one pass over the bytes, nothing buffered.
+/// Every field that any event has: one pass over the bytes, nothing buffered. What few events have is boxed, because the
+/// whole is moved for each.
 #[derive(Deserialize)]
 struct Wire<'a> {
     #[serde(rename = "type")]
     event_type: EventType,
     #[serde(default)]
     index: u32,
-    message: Option<WireMessage>,
+    message: Option<Box<WireMessage>>,
     #[serde(borrow)]
     content_block: Option<&'a RawValue>,
     #[serde(borrow)]
     delta: Option<WireDelta<'a>>,
-    usage: Option<UsageUpdate>,
-    error: Option<WireError>,
+    usage: Option<Box<UsageUpdate>>,
+    error: Option<Box<WireError>>,
     #[serde(rename = "amazon-bedrock-invocationMetrics")]
-    metrics: Option<InvocationMetrics>,
+    metrics: Option<Box<InvocationMetrics>>,
 }
 
 #[derive(Deserialize)]

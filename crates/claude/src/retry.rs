@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tower::retry::budget::{Budget, TpsBudget};
 
-use crate::error::{Error, ErrorKind, Throttle, Unavailability};
+use crate::error::{CredentialFault, Error, ErrorKind, Throttle, Unavailability};
 
 /// Calls are remembered for this long when the budget is reckoned.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
@@ -104,9 +104,12 @@ impl<'a> Attempts<'a> {
 
     /// Waits until the next attempt; gives the error back if there is none.
     pub(crate) async fn again_after(&mut self, mut error: Error) -> Result<(), Error> {
-        error.attempts = self.number;
+        // Without credentials nothing was sent.
+        let unsent = error.kind == ErrorKind::Credentials(CredentialFault::Absent);
+        error.attempts = if unsent { self.number - 1 } else { self.number };
         let Some(wait) = self.policy.wait(error.kind, self.number) else { return Err(error) };
-        let wait = wait.max(error.retry_after.unwrap_or_default());
+        // What upstream asks for, and our jitter on top, so that not everybody who was told the same comes at once.
+        let wait = wait.saturating_add(error.retry_after.unwrap_or_default());
         let in_time = Instant::now().checked_add(wait).is_some_and(|next| next < self.deadline);
         if !in_time || !self.budget.withdraw() {
             return Err(error);
@@ -143,7 +146,7 @@ impl RetryBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{CredentialFault, Denial, Waiting};
+    use crate::error::{Denial, Waiting};
 
     #[test]
     fn each_kind_has_its_number_of_attempts() {

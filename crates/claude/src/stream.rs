@@ -2,13 +2,15 @@
 //!
 //! A stream that ends without `message_stop` is an error, an exception frame keeps its type, and silence has a deadline.
 
+mod watchdog;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::codec::{Decoder, Frame};
 use crate::error::{Error, ErrorKind, Upstream, Waiting};
@@ -16,10 +18,14 @@ use crate::event::{Delta, Event};
 use crate::refusal;
 use crate::transport::root_cause;
 use crate::usage::Usage;
+use watchdog::Watchdog;
 
 /// How long the end of a finished answer's body is waited for, off the answer's path, so that its connection can serve
 /// again.
 const TRAILING_BODY: Duration = Duration::from_secs(1);
+
+/// The most that is taken from the socket before what came is handed on; events are much shorter.
+const READ_AT_ONCE: usize = 64 * 1024;
 
 /// Bytes of text per token where an answer broke off before upstream counted it; Claude's tokens are about this long in
 /// English.
@@ -34,6 +40,7 @@ pub struct MessageStream {
     /// Events that were read while the stream was opened.
     opening: VecDeque<Event>,
     idle: Duration,
+    watchdog: Watchdog,
     usage: Usage,
     begun: bool,
     counted: bool,
@@ -48,14 +55,12 @@ pub struct MessageStream {
 }
 
 impl MessageStream {
-    pub(crate) fn new(body: Incoming, decoder: Decoder, idle: Duration, request_id: Option<String>) -> Self {
-        Self::of(Some(body), decoder, idle, request_id)
-    }
-
-    fn of(body: Option<Incoming>, decoder: Decoder, idle: Duration, request_id: Option<String>) -> Self {
+    /// A stream whose first event is waited for until `deadline`.
+    pub(crate) fn new(body: Option<Incoming>, decoder: Decoder, idle: Duration, deadline: Instant) -> Self {
         Self {
             body,
             decoder,
+            watchdog: Watchdog::new(deadline, Waiting::Answer),
             opening: VecDeque::new(),
             idle,
             usage: Usage::default(),
@@ -65,14 +70,20 @@ impl MessageStream {
             finished: false,
             cut: None,
             failure: None,
-            request_id,
+            request_id: None,
             attempts: 1,
         }
     }
 
+    /// The same, knowing upstream's id of the request.
+    pub(crate) fn of_request(mut self, id: Option<String>) -> Self {
+        self.request_id = id;
+        self
+    }
+
     /// An answer that came in one piece, as the events that would have carried it.
-    pub(crate) fn of_whole(events: Vec<Event>, request_id: Option<String>) -> Self {
-        let mut stream = Self::of(None, Decoder::sse(), Duration::ZERO, request_id);
+    pub(crate) fn of_whole(events: Vec<Event>) -> Self {
+        let mut stream = Self::new(None, Decoder::sse(), Duration::ZERO, Instant::now());
         for event in &events {
             stream.account(event);
         }
@@ -116,7 +127,7 @@ impl MessageStream {
         if !self.opening.is_empty() {
             return Ok(Some(std::mem::take(&mut self.opening).into()));
         }
-        let deadline = Instant::now() + self.idle;
+        self.watchdog.set(Instant::now() + self.idle, Waiting::NextEvent);
         loop {
             let events = self.decode();
             if !events.is_empty() {
@@ -126,18 +137,18 @@ impl MessageStream {
                 return Ok(None);
             }
             self.check()?;
-            self.read(deadline, Waiting::NextEvent).await?;
+            self.read().await?;
         }
     }
 
     /// Reads up to the first piece of the answer's content, so that a stream which breaks before it can still be tried
-    /// again. The first event has until `deadline`, those after it the idle limit.
-    pub(crate) async fn open(&mut self, deadline: Instant) -> Result<(), Error> {
-        let mut until = (deadline, Waiting::Answer);
+    /// again. The first event has until the deadline that the stream was made with; from it to the first content there is
+    /// one idle limit, however many signs of life come in between.
+    pub(crate) async fn open(&mut self) -> Result<(), Error> {
         loop {
             let events = self.decode();
-            if !events.is_empty() {
-                until = (Instant::now() + self.idle, Waiting::NextEvent);
+            if !events.is_empty() && self.opening.is_empty() {
+                self.watchdog.set(Instant::now() + self.idle, Waiting::NextEvent);
             }
             let content =
                 events.iter().any(|event| matches!(event, Event::BlockDelta { .. } | Event::MessageDelta { .. }));
@@ -146,24 +157,29 @@ impl MessageStream {
                 return Ok(());
             }
             self.check()?;
-            self.read(until.0, until.1).await?;
+            self.read().await?;
         }
     }
 
     /// Gives the decoder what the socket has: at least one piece, and whatever else is there already.
-    async fn read(&mut self, deadline: Instant, waiting: Waiting) -> Result<(), Error> {
+    async fn read(&mut self) -> Result<(), Error> {
         let Some(body) = &mut self.body else {
             let cut = self.cut.take();
             self.failure = Some(cut.unwrap_or_else(|| interrupted("the answer ended before it was whole")));
             return Ok(());
         };
-        let Ok(first) = timeout_at(deadline, body.frame()).await else { return Err(self.silent(waiting)) };
-        let mut next = Some(first);
+        let first = tokio::select! {
+            biased;
+            frame = body.frame() => frame,
+            () = self.watchdog.expired() => return Err(self.silent()),
+        };
+        let (mut next, mut read) = (Some(first), 0);
         while let Some(frame) = next {
             match frame {
                 Some(Ok(frame)) => {
                     if let Some(data) = frame.data_ref() {
                         self.decoder.push(data);
+                        read += data.len();
                     }
                 }
                 Some(Err(error)) => {
@@ -177,7 +193,7 @@ impl MessageStream {
                     return Ok(());
                 }
             }
-            next = body.frame().now_or_never();
+            next = if read < READ_AT_ONCE { body.frame().now_or_never() } else { None };
         }
         Ok(())
     }
@@ -271,7 +287,8 @@ impl MessageStream {
         Error::new(kind, format!("upstream broke off its answer: {}", upstream.message)).with_upstream(upstream)
     }
 
-    fn silent(&self, waiting: Waiting) -> Error {
+    fn silent(&self) -> Error {
+        let waiting = self.watchdog.waiting;
         let message = match waiting {
             Waiting::NextEvent => format!("no event for {}s in mid-answer", self.idle.as_secs_f32()),
             Waiting::Answer | Waiting::Model => "no answer within the deadline".to_owned(),

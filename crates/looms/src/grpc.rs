@@ -85,9 +85,9 @@ impl LoomService for Service {
         let started = Instant::now();
         let turn = convert::turn(&self.loom, &request, started)?;
         let deadline = turn.deadline;
-        let running = self.loom.weave(turn)?;
+        let outcome = self.loom.weave(turn)?.into_outcome();
         // The turn goes on by itself when this gives up on it.
-        let Ok(outcome) = timeout_at(deadline, running.outcome).await else {
+        let Ok(outcome) = timeout_at(deadline, outcome).await else {
             return Err(timed_out(started, deadline, None).into());
         };
         match outcome.map_err(|_| lost())? {

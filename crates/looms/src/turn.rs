@@ -10,7 +10,7 @@ mod prompt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use claude::{Assembler, Call, ErrorKind, MessageStream, StopReason};
+use claude::{Assembler, Call, ErrorKind, MessageStream, StopReason, Usage};
 use loom_store::{Appended, TurnRecord};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
@@ -38,6 +38,7 @@ pub struct TurnRequest {
 /// A turn that is under way.
 #[derive(Debug)]
 pub struct RunningTurn {
+    loom: Arc<Loom>,
     /// What there is of the answer.
     pub progress: watch::Receiver<Progress>,
     /// How it ends. Dropping it tells the turn that its caller is gone.
@@ -51,6 +52,8 @@ pub struct Progress {
     pub text: String,
     /// Events that brought text: about its number of tokens.
     pub pieces: u32,
+    /// What it used so far, an estimate while it runs.
+    pub usage: Option<Usage>,
     /// From the start of the turn to the first text.
     pub time_to_first_token: Option<Duration>,
 }
@@ -99,7 +102,20 @@ impl Loom {
         let (outcome_in, outcome) = oneshot::channel();
         let turn = Turn { loom: Arc::clone(self), request, progress: progress_in, started: Instant::now() };
         self.turns().spawn(turn.run(outcome_in));
-        Ok(RunningTurn { progress, outcome })
+        Ok(RunningTurn { loom: Arc::clone(self), progress, outcome })
+    }
+}
+
+impl RunningTurn {
+    /// The outcome alone, for whoever does not read the parts in between.
+    pub fn into_outcome(self) -> oneshot::Receiver<Result<Outcome, Failure>> {
+        self.outcome
+    }
+
+    /// What the answer cost so far; `None` before its first text.
+    pub fn bill_so_far(&self) -> Option<Bill> {
+        let usage = self.progress.borrow().usage?;
+        Some(self.loom.bill(self.loom.model(), usage))
     }
 }
 
@@ -153,19 +169,21 @@ impl Turn {
                 assembler.push(event).map_err(|error| ReadError::Malformed(error.to_string()))?;
                 pieces += u32::from(assembler.text().len() > length);
             }
-            self.tell(assembler.text().get(before..).unwrap_or_default(), pieces);
+            self.tell(assembler.text().get(before..).unwrap_or_default(), pieces, stream.usage());
         }
     }
 
     /// Hands on what one read of the socket brought, as one change.
-    fn tell(&self, piece: &str, pieces: u32) {
+    fn tell(&self, piece: &str, pieces: u32, usage: Usage) {
         if piece.is_empty() {
             return;
         }
-        self.progress.send_modify(|progress| {
+        self.progress.send_if_modified(|progress| {
             progress.text.push_str(piece);
             progress.pieces += pieces;
+            progress.usage = Some(usage);
             progress.time_to_first_token.get_or_insert_with(|| self.started.elapsed());
+            self.progress.receiver_count() > 0
         });
     }
 

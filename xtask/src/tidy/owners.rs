@@ -93,5 +93,6 @@ pub(super) const OWNERS: &[Row] = &[
         why: "a program chooses its allocator, and the bench's bare proxy must have the product's",
     },
     Row { crates: &["clap"], owners: &["looms", "xtask"], why: "only programs have a command line" },
+    Row { crates: &["rcgen", "tokio-rustls"], owners: &["looms"], why: "a TLS server for tests" },
     Row { crates: &["insta", "proptest", "tempfile"], owners: HAND_WRITTEN, why: "tests" },
 ];

@@ -68,7 +68,7 @@ async fn weave(mut config: Config, question: Question, session_id: Option<String
 
 /// Waits for the end, printing on the way what arrives if a person reads it.
 async fn tell(running: RunningTurn, started: Instant, deadline: Instant, live: bool) -> Result<Outcome, Failure> {
-    let RunningTurn { mut progress, mut outcome } = running;
+    let RunningTurn { mut progress, mut outcome, .. } = running;
     let stop = asked_to_stop();
     tokio::pin!(stop);
     let mut shown = 0;

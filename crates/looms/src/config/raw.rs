@@ -66,7 +66,8 @@ impl RawConfig {
             },
         };
         let file = found.unwrap_or_else(|(name, error)| {
-            let message = format!("cannot be read: {error}");
+            let path = flags.config.clone().unwrap_or_else(|| data_dir.join(FILE_NAME));
+            let message = format!("`{}` cannot be read: {error}", path.display());
             problems.push(Problem::new(Origin::File { name, line: 0 }, message));
             None
         });

@@ -10,7 +10,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use jiff::Timestamp;
 use loom_proto::v1::{ExecutionResult, ExecutionStage, WeaveProgress};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
@@ -38,9 +38,7 @@ pub(super) async fn begin(
     started: Instant,
     caller_deadline: Option<Instant>,
 ) -> Result<Events, Status> {
-    let RunningTurn { progress, outcome } = running;
-    let mut reader =
-        Reader { progress, outcome, started, caller_deadline, next_update: started, state: State::Reading };
+    let mut reader = Reader { turn: running, started, caller_deadline, next_update: None, state: State::Reading };
     let first = reader.next().await;
     match first {
         Some(Told::Failed(failure)) if failure.bill.is_none() => Err(failure.error.into()),
@@ -63,11 +61,11 @@ pub(super) async fn begin(
 }
 
 struct Reader {
-    progress: watch::Receiver<Progress>,
-    outcome: oneshot::Receiver<Result<Outcome, Failure>>,
+    turn: RunningTurn,
     started: Instant,
     caller_deadline: Option<Instant>,
-    next_update: Instant,
+    /// When the next update may be sent; `None` before the first, which waits for nothing.
+    next_update: Option<Instant>,
     state: State,
 }
 
@@ -95,10 +93,14 @@ impl Reader {
             return None;
         }
         let deadline = self.caller_deadline;
-        let (progress, next_update) = (&mut self.progress, self.next_update);
+        let RunningTurn { progress, outcome, .. } = &mut self.turn;
+        let next_update = self.next_update;
         let update = async {
             progress.changed().await.ok()?;
-            sleep_until(next_update).await;
+            // A timer waits for its next tick even if its time has come.
+            if let Some(next) = next_update.filter(|next| Instant::now() < *next) {
+                sleep_until(next).await;
+            }
             Some(progress.borrow_and_update().clone())
         };
         let expired = async {
@@ -109,17 +111,17 @@ impl Reader {
         };
         tokio::select! {
             biased;
-            outcome = &mut self.outcome => self.end(outcome),
+            outcome = outcome => self.end(outcome),
             Some(progress) = update => {
                 let length = u32::try_from(progress.text.len() / 1024).unwrap_or(u32::MAX);
                 let join = JOIN.saturating_add(JOIN_PER_KIB.saturating_mul(length)).min(JOIN_MOST);
-                self.next_update = Instant::now() + join;
+                self.next_update = Some(Instant::now() + join);
                 Some(Told::Update(progress))
             }
             () = expired => {
                 self.state = State::Ended;
                 let error = timed_out(self.started, deadline.unwrap_or(self.started), None);
-                Some(Told::Failed(Box::new(error.into())))
+                Some(Told::Failed(Box::new(Failure { error, bill: self.turn.bill_so_far() })))
             }
             // The turn's task is gone without an outcome.
             else => self.end(Ok(Err(lost().into()))),

@@ -1,11 +1,12 @@
 //! Whoever waits for a turn, and what its absence means.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{Failure, Outcome};
 use crate::error::{Code, Error};
@@ -19,7 +20,8 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(600);
 pub(super) struct Caller {
     outcome: oneshot::Sender<Result<Outcome, Failure>>,
     on_disconnect: Disconnect,
-    stopping: CancellationToken,
+    /// Ends when the server's patience does; kept over the turn, so that an event does not enlist anew.
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Since the caller is gone, the end of what is still read for the books.
     drain_until: Option<Instant>,
 }
@@ -50,12 +52,12 @@ impl From<Gone> for Failure {
 }
 
 impl Caller {
-    pub(super) const fn new(
+    pub(super) fn new(
         outcome: oneshot::Sender<Result<Outcome, Failure>>,
         on_disconnect: Disconnect,
         stopping: CancellationToken,
     ) -> Self {
-        Self { outcome, on_disconnect, stopping, drain_until: None }
+        Self { outcome, on_disconnect, stopping: Box::pin(stopping.cancelled_owned()), drain_until: None }
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -68,7 +70,7 @@ impl Caller {
             biased;
             done = work => Ok(done),
             () = self.outcome.closed() => Err(Gone::Caller),
-            () = self.stopping.cancelled() => Err(Gone::Server),
+            () = &mut self.stopping => Err(Gone::Server),
         }
     }
 
@@ -79,7 +81,7 @@ impl Caller {
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                () = self.stopping.cancelled() => return Err(Gone::Server),
+                () = &mut self.stopping => return Err(Gone::Server),
                 () = self.outcome.closed() => match self.on_disconnect {
                     Disconnect::Cancel => return Err(Gone::Caller),
                     Disconnect::Drain => self.drain_until = Some(Instant::now() + DRAIN_LIMIT),
@@ -90,7 +92,7 @@ impl Caller {
         tokio::select! {
             biased;
             done = timeout_at(until, &mut work) => done.map_err(|_| Gone::Caller),
-            () = self.stopping.cancelled() => Err(Gone::Server),
+            () = &mut self.stopping => Err(Gone::Server),
         }
     }
 

@@ -84,6 +84,8 @@ async fn a_deadline_that_passes_in_mid_stream_ends_it_with_our_timeout() {
     until_text(&mut stream, "one two").await;
     let last = stream.message().await.unwrap().unwrap();
     assert_eq!(last.stage(), ExecutionStage::Failed);
+    let llm = last.cost.as_ref().unwrap().llm_cost.as_ref().unwrap();
+    assert!(llm.estimated && llm.output_tokens > 0);
     let problem = Problem::from(stream.message().await.unwrap_err());
     assert_eq!((problem.grpc, problem.reason.as_str()), (Code::DeadlineExceeded, "timeout"));
     assert_eq!(last.message, format!("timeout: {}", problem.message));
