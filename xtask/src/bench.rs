@@ -95,7 +95,7 @@ struct Bench {
     requests: u32,
     callers: u32,
     looms: PathBuf,
-    /// On the disk of the workspace: `/tmp` may be memory, where syncing a database costs nothing.
+    /// Beside this program, on a disk: `/tmp` may be memory, where syncing a database costs nothing.
     scratch: TempDir,
 }
 
@@ -131,11 +131,9 @@ fn run_released() -> Result {
 }
 
 async fn measure(args: &Args) -> Result {
-    let looms = match &args.looms {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("looms"),
-    };
-    let scratch = tempfile::Builder::new().prefix("bench-").tempdir_in(root().join("target"))?;
+    let this = std::env::current_exe()?;
+    let looms = args.looms.clone().unwrap_or_else(|| this.with_file_name("looms"));
+    let scratch = tempfile::Builder::new().prefix("bench-").tempdir_in(this.parent().unwrap_or(&this))?;
     let bench = Bench { rounds: args.rounds, requests: args.requests, callers: args.callers, looms, scratch };
     let mut report = Report::new(&bench)?;
     for scenario in Scenario::value_variants() {

@@ -6,11 +6,10 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::Stream;
-use futures_util::stream::unfold;
+use futures_util::future::ready;
+use futures_util::stream::{Stream, StreamExt as _, once, unfold};
 use jiff::Timestamp;
 use loom_proto::v1::{ExecutionResult, ExecutionStage, WeaveProgress};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
@@ -39,25 +38,12 @@ pub(super) async fn begin(
     caller_deadline: Option<Instant>,
 ) -> Result<Events, Status> {
     let mut reader = Reader { turn: running, started, caller_deadline, next_update: None, state: State::Reading };
-    let first = reader.next().await;
-    match first {
-        Some(Told::Failed(failure)) if failure.bill.is_none() => Err(failure.error.into()),
-        Some(first) => {
-            let rest = unfold((reader, Some(first), None), |(mut reader, told, error)| async move {
-                if let Some(error) = error {
-                    return Some((Err(error), (Reader::ended(reader), None, None)));
-                }
-                let told = match told {
-                    Some(told) => told,
-                    None => reader.next().await?,
-                };
-                let (event, error) = told.into_event();
-                Some((Ok(event), (reader, None, error)))
-            });
-            Ok(Box::pin(rest))
-        }
-        None => Err(lost().into()),
-    }
+    let first = match reader.read().await {
+        Told::Failed(failure) if failure.bill.is_none() => return Err(failure.error.into()),
+        told => reader.event(told),
+    };
+    let rest = unfold(reader, |mut reader| async move { Some((reader.next().await?, reader)) });
+    Ok(Box::pin(once(ready(Ok(first))).chain(rest)))
 }
 
 struct Reader {
@@ -69,9 +55,10 @@ struct Reader {
     state: State,
 }
 
-#[derive(PartialEq, Eq)]
 enum State {
     Reading,
+    /// The FAILED event was sent, its error not yet.
+    Failed(Status),
     Ended,
 }
 
@@ -83,15 +70,19 @@ enum Told {
 }
 
 impl Reader {
-    fn ended(mut self) -> Self {
-        self.state = State::Ended;
-        self
+    async fn next(&mut self) -> Option<Result<WeaveProgress, Status>> {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Reading => {
+                let told = self.read().await;
+                Some(Ok(self.event(told)))
+            }
+            State::Failed(status) => Some(Err(status)),
+            State::Ended => None,
+        }
     }
 
-    async fn next(&mut self) -> Option<Told> {
-        if self.state == State::Ended {
-            return None;
-        }
+    /// Waits for what there is to tell next.
+    async fn read(&mut self) -> Told {
         let deadline = self.caller_deadline;
         let RunningTurn { progress, outcome, .. } = &mut self.turn;
         let next_update = self.next_update;
@@ -111,56 +102,53 @@ impl Reader {
         };
         tokio::select! {
             biased;
-            outcome = outcome => self.end(outcome),
-            Some(progress) = update => {
+            outcome = outcome => match outcome {
+                Ok(Ok(outcome)) => Told::Done(Box::new(outcome)),
+                Ok(Err(failure)) => Told::Failed(Box::new(failure)),
+                Err(_) => Told::Failed(Box::new(lost().into())),
+            },
+            Some(progress) = update => Told::Update(progress),
+            () = expired => {
+                let error = timed_out(self.started, deadline.unwrap_or(self.started), None);
+                Told::Failed(Box::new(Failure { error, bill: self.turn.bill_so_far() }))
+            }
+        }
+    }
+
+    /// What is told, as an event; what follows it is settled here.
+    fn event(&mut self, told: Told) -> WeaveProgress {
+        let timestamp = Timestamp::now().as_second();
+        match told {
+            Told::Update(progress) => {
                 let length = u32::try_from(progress.text.len() / 1024).unwrap_or(u32::MAX);
                 let join = JOIN.saturating_add(JOIN_PER_KIB.saturating_mul(length)).min(JOIN_MOST);
                 self.next_update = Some(Instant::now() + join);
-                Some(Told::Update(progress))
+                self.state = State::Reading;
+                written(progress, timestamp)
             }
-            () = expired => {
+            Told::Done(outcome) => {
                 self.state = State::Ended;
-                let error = timed_out(self.started, deadline.unwrap_or(self.started), None);
-                Some(Told::Failed(Box::new(Failure { error, bill: self.turn.bill_so_far() })))
+                completed(*outcome, timestamp)
             }
-            // The turn's task is gone without an outcome.
-            else => self.end(Ok(Err(lost().into()))),
+            Told::Failed(failure) => {
+                let Failure { error, bill } = *failure;
+                let event = failed(&error, bill.as_ref().map(convert::cost), timestamp);
+                self.state = State::Failed(error.into());
+                event
+            }
         }
-    }
-
-    fn end(&mut self, outcome: Result<Result<Outcome, Failure>, oneshot::error::RecvError>) -> Option<Told> {
-        self.state = State::Ended;
-        Some(match outcome {
-            Ok(Ok(outcome)) => Told::Done(Box::new(outcome)),
-            Ok(Err(failure)) => Told::Failed(Box::new(failure)),
-            Err(_) => Told::Failed(Box::new(lost().into())),
-        })
     }
 }
 
-impl Told {
-    /// The event, and the error that ends the stream after it.
-    fn into_event(self) -> (WeaveProgress, Option<Status>) {
-        let timestamp = Timestamp::now().as_second();
-        match self {
-            Self::Update(progress) => (
-                WeaveProgress {
-                    progress: WRITING_PERCENT,
-                    timestamp,
-                    token_count: i32::try_from(progress.pieces).unwrap_or(i32::MAX),
-                    ttft_ms: progress.time_to_first_token.map_or(0, convert::millis),
-                    partial_content: progress.text,
-                    is_token_stream: true,
-                    ..of_stage(ExecutionStage::LlmGeneration)
-                },
-                None,
-            ),
-            Self::Done(outcome) => (completed(*outcome, timestamp), None),
-            Self::Failed(failure) => {
-                let Failure { error, bill } = *failure;
-                (failed(&error, bill.as_ref().map(convert::cost), timestamp), Some(error.into()))
-            }
-        }
+fn written(progress: Progress, timestamp: i64) -> WeaveProgress {
+    WeaveProgress {
+        progress: WRITING_PERCENT,
+        timestamp,
+        token_count: i32::try_from(progress.pieces).unwrap_or(i32::MAX),
+        ttft_ms: progress.time_to_first_token.map_or(0, convert::millis),
+        partial_content: progress.text,
+        is_token_stream: true,
+        ..of_stage(ExecutionStage::LlmGeneration)
     }
 }
 
