@@ -5,6 +5,7 @@
 //! parts in between. This module knows nothing of gRPC, HTTP or a terminal.
 
 mod caller;
+mod live;
 mod prompt;
 
 use std::sync::Arc;
@@ -12,12 +13,13 @@ use std::time::Duration;
 
 use claude::{Assembler, Call, ErrorKind, MessageStream, StopReason, Usage};
 use loom_store::{Appended, TurnRecord};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::error::{Code, Error};
 use crate::loom::{Bill, Loom};
 use caller::{Caller, Gone};
+pub use live::{Live, Progress};
 use prompt::Prompt;
 pub use prompt::Question;
 pub(crate) use prompt::new_session_id;
@@ -40,22 +42,9 @@ pub struct TurnRequest {
 pub struct RunningTurn {
     loom: Arc<Loom>,
     /// What there is of the answer.
-    pub progress: watch::Receiver<Progress>,
+    pub progress: Live,
     /// How it ends. Dropping it tells the turn that its caller is gone.
     pub outcome: oneshot::Receiver<Result<Outcome, Failure>>,
-}
-
-/// What there is of an answer so far.
-#[derive(Debug, Clone, Default)]
-pub struct Progress {
-    /// The text, whole.
-    pub text: String,
-    /// Events that brought text: about its number of tokens.
-    pub pieces: u32,
-    /// What it used so far, an estimate while it runs.
-    pub usage: Option<Usage>,
-    /// From the start of the turn to the first text.
-    pub time_to_first_token: Option<Duration>,
 }
 
 /// A turn that ended well.
@@ -98,9 +87,9 @@ impl Loom {
     pub fn weave(self: &Arc<Self>, request: TurnRequest) -> Result<RunningTurn, Error> {
         request.question.check()?;
         self.admit()?;
-        let (progress_in, progress) = watch::channel(Progress::default());
+        let progress = Live::default();
         let (outcome_in, outcome) = oneshot::channel();
-        let turn = Turn { loom: Arc::clone(self), request, progress: progress_in, started: Instant::now() };
+        let turn = Turn { loom: Arc::clone(self), request, progress: progress.clone(), started: Instant::now() };
         self.turns().spawn(turn.run(outcome_in));
         Ok(RunningTurn { loom: Arc::clone(self), progress, outcome })
     }
@@ -114,7 +103,7 @@ impl RunningTurn {
 
     /// What the answer cost so far; `None` before its first text.
     pub fn bill_so_far(&self) -> Option<Bill> {
-        let usage = self.progress.borrow().usage?;
+        let usage = self.progress.look().usage?;
         Some(self.loom.bill(self.loom.model(), usage))
     }
 }
@@ -123,7 +112,7 @@ impl RunningTurn {
 struct Turn {
     loom: Arc<Loom>,
     request: TurnRequest,
-    progress: watch::Sender<Progress>,
+    progress: Live,
     started: Instant,
 }
 
@@ -178,12 +167,11 @@ impl Turn {
         if piece.is_empty() {
             return;
         }
-        self.progress.send_if_modified(|progress| {
+        self.progress.write(|progress| {
             progress.text.push_str(piece);
             progress.pieces += pieces;
             progress.usage = Some(usage);
             progress.time_to_first_token.get_or_insert_with(|| self.started.elapsed());
-            self.progress.receiver_count() > 0
         });
     }
 
@@ -220,7 +208,7 @@ impl Turn {
                 bill,
                 stop_reason: message.stop_reason,
                 duration: self.started.elapsed(),
-                time_to_first_token: self.progress.borrow().time_to_first_token,
+                time_to_first_token: self.progress.look().time_to_first_token,
             }),
             Err(ReadError::Upstream(error)) => {
                 Err(Failure { error: self.loom.asked(&prompt.model).error(error), bill: Some(bill) })

@@ -68,7 +68,7 @@ async fn weave(mut config: Config, question: Question, session_id: Option<String
 
 /// Waits for the end, printing on the way what arrives if a person reads it.
 async fn tell(running: RunningTurn, started: Instant, deadline: Instant, live: bool) -> Result<Outcome, Failure> {
-    let RunningTurn { mut progress, mut outcome, .. } = running;
+    let RunningTurn { progress, mut outcome, .. } = running;
     let stop = asked_to_stop();
     tokio::pin!(stop);
     let mut shown = 0;
@@ -84,10 +84,10 @@ async fn tell(running: RunningTurn, started: Instant, deadline: Instant, live: b
                 }
                 return Ok(outcome);
             }
-            Ok(()) = progress.changed(), if live => {
-                let text = &progress.borrow_and_update().text;
-                print::piece(text.get(shown..).unwrap_or_default());
-                shown = text.len();
+            () = progress.changed(), if live => {
+                let progress = progress.look();
+                print::piece(progress.text.get(shown..).unwrap_or_default());
+                shown = progress.text.len();
             }
             () = &mut stop => return Err(Failure::Interrupted),
         }

@@ -87,12 +87,12 @@ impl Reader {
         let RunningTurn { progress, outcome, .. } = &mut self.turn;
         let next_update = self.next_update;
         let update = async {
-            progress.changed().await.ok()?;
+            progress.changed().await;
             // A timer waits for its next tick even if its time has come.
             if let Some(next) = next_update.filter(|next| Instant::now() < *next) {
                 sleep_until(next).await;
             }
-            Some(progress.borrow_and_update().clone())
+            progress.look().clone()
         };
         let expired = async {
             match deadline {
@@ -107,7 +107,7 @@ impl Reader {
                 Ok(Err(failure)) => Told::Failed(Box::new(failure)),
                 Err(_) => Told::Failed(Box::new(lost().into())),
             },
-            Some(progress) = update => Told::Update(progress),
+            progress = update => Told::Update(progress),
             () = expired => {
                 let error = timed_out(self.started, deadline.unwrap_or(self.started), None);
                 Told::Failed(Box::new(Failure { error, bill: self.turn.bill_so_far() }))
