@@ -90,7 +90,8 @@ impl Assembler {
         for block in self.blocks.into_values() {
             let whole = block.stopped || matches!(&block.content, ContentBlock::Text { .. });
             let unsigned = matches!(&block.content, ContentBlock::Thinking { signature, .. } if signature.is_empty());
-            let empty = matches!(&block.content, ContentBlock::Text { text, .. } if text.is_empty());
+            // The API refuses a text block without anything to read when it is sent back.
+            let empty = matches!(&block.content, ContentBlock::Text { text, .. } if text.trim().is_empty());
             if whole && !unsigned && !empty {
                 self.message.content.push(block.content);
             }

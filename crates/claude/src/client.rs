@@ -21,13 +21,13 @@ use crate::credentials::Secret;
 use crate::endpoint::{Api, Authorization, Endpoint, Provider};
 use crate::error::{CredentialFault, Denial, Error, ErrorKind, Waiting};
 use crate::event::Event;
-use crate::message::{ContentBlock, Message, MessageBody, MessagesRequest};
-use crate::retry::{Attempts, RetryBudget, RetryPolicy};
+use crate::message::{ContentBlock, MAX_ANSWER_BYTES, Message, MessageBody, MessagesRequest};
+use crate::retry::{Abandoned, Attempts, RetryBudget, RetryPolicy};
 use crate::sign::{ClockSkew, HashedBody, sign_request};
 use crate::stream::MessageStream;
 use crate::transport::Transport;
 use crate::usage::{CacheCreation, Usage, UsageUpdate};
-use response::{MAX_ANSWER_BYTES, content_type, read_body, refused, request_id, unexpected};
+use response::{content_type, read_body, refused, request_id, unexpected};
 
 /// What InvokeModel's body must say; right for every model, whatever newer value a client's SDK sends.
 const BEDROCK_VERSION: &str = "bedrock-2023-05-31";
@@ -78,6 +78,8 @@ pub struct Call {
     pub request: MessagesRequest,
     /// Until when the answer has to begin (a stream) or be whole (a unary call), retries included.
     pub deadline: Instant,
+    /// Set by the caller once nobody waits for the answer: then no request is made that was not made before.
+    pub abandoned: Abandoned,
 }
 
 /// A unary answer.
@@ -85,7 +87,7 @@ pub struct Call {
 pub struct Answer {
     /// The message.
     pub message: Message,
-    /// What it used.
+    /// What it used, attempts that broke off included.
     pub usage: Usage,
     /// Upstream's id of the request.
     pub request_id: Option<String>,
@@ -131,29 +133,28 @@ impl Client {
     /// # Errors
     /// See [`ErrorKind`]; `attempts` says how often the request was sent.
     pub async fn stream(&self, call: &Call) -> Result<MessageStream, Error> {
-        let mut denied = None;
+        let (mut denied, mut spent) = (None, None);
         if !self.stream_is_denied() {
             let outgoing = self.outgoing(call, true)?;
-            let mut attempts = self.attempts(call.deadline);
+            let mut attempts = self.attempts(call);
             loop {
-                match self.open(&outgoing, call.deadline).await {
-                    Ok(stream) => return Ok(stream.after(attempts.number)),
-                    Err(error) if error.kind == ErrorKind::AccessDenied(Denial::Streaming) => {
+                match self.open(&outgoing, call).await {
+                    Ok(stream) => return Ok(stream.after(&attempts)),
+                    Err(error) if is_denied_stream(&error) && !call.abandoned.is_set() => {
                         denied = Some(error);
+                        spent = attempts.spent;
                         break;
                     }
                     Err(error) => attempts.again_after(error).await?,
                 }
             }
         }
-        let answer = self.send(call).await?;
+        let answer = self.send_after(call, spent).await?;
         // Only now is it sure that streaming alone is denied.
         if let Some(error) = denied {
             self.remember_denied_stream(&error);
         }
-        let attempts = answer.attempts;
-        let events = events_of(answer.message, answer.usage);
-        Ok(MessageStream::of_whole(events).of_request(answer.request_id).after(attempts))
+        Ok(MessageStream::of_answer(answer))
     }
 
     /// Asks for an answer in one piece.
@@ -161,39 +162,47 @@ impl Client {
     /// # Errors
     /// As [`Client::stream`].
     pub async fn send(&self, call: &Call) -> Result<Answer, Error> {
+        self.send_after(call, None).await
+    }
+
+    /// The same, after streams that broke off and `spent` this much.
+    async fn send_after(&self, call: &Call, spent: Option<Usage>) -> Result<Answer, Error> {
         let outgoing = self.outgoing(call, false)?;
-        let mut attempts = self.attempts(call.deadline);
+        let mut attempts = Attempts { spent, ..self.attempts(call) };
         loop {
-            match self.fetch(&outgoing, call.deadline).await {
-                Ok(answer) => return Ok(Answer { attempts: attempts.number, ..answer }),
+            match self.fetch(&outgoing, call).await {
+                Ok(answer) => {
+                    let usage = attempts.spent.map_or(answer.usage, |spent| spent.plus(answer.usage));
+                    return Ok(Answer { attempts: attempts.number, usage, ..answer });
+                }
                 Err(error) => attempts.again_after(error).await?,
             }
         }
     }
 
-    fn attempts(&self, deadline: Instant) -> Attempts<'_> {
-        Attempts::new(&self.options.retry, &self.budget, deadline)
+    fn attempts<'a>(&'a self, call: &'a Call) -> Attempts<'a> {
+        Attempts::new(&self.options.retry, &self.budget, call.deadline, &call.abandoned)
     }
 
-    async fn open(&self, outgoing: &Outgoing, deadline: Instant) -> Result<MessageStream, Error> {
-        let response = self.exchange(outgoing, deadline).await?;
+    async fn open(&self, outgoing: &Outgoing, call: &Call) -> Result<MessageStream, Error> {
+        let response = self.exchange(outgoing, call).await?;
         let decoder = match (self.api, content_type(response.headers())) {
             (Api::Invoke, Some(EVENT_STREAM)) => Decoder::event_stream(),
             (Api::Messages, Some(SSE)) => Decoder::sse(),
             (_, other) => return Err(unexpected(other)),
         };
         let request_id = request_id(response.headers());
-        let stream = MessageStream::new(Some(response.into_body()), decoder, self.options.stream_idle, deadline);
+        let stream = MessageStream::new(Some(response.into_body()), decoder, self.options.stream_idle, call.deadline);
         let mut stream = stream.of_request(request_id);
         stream.open().await?;
         Ok(stream)
     }
 
-    async fn fetch(&self, outgoing: &Outgoing, deadline: Instant) -> Result<Answer, Error> {
-        let response = self.exchange(outgoing, deadline).await?;
+    async fn fetch(&self, outgoing: &Outgoing, call: &Call) -> Result<Answer, Error> {
+        let response = self.exchange(outgoing, call).await?;
         let request_id = request_id(response.headers());
         let found = content_type(response.headers()).map(str::to_owned);
-        let body = read_body(response, MAX_ANSWER_BYTES, deadline).await?;
+        let body = read_body(response, MAX_ANSWER_BYTES, call.deadline).await?;
         let Ok(body) = serde_json::from_slice::<MessageBody>(&body) else {
             return Err(unexpected(found.as_deref()));
         };
@@ -206,11 +215,11 @@ impl Client {
     }
 
     /// Sends once, and once more if the signature was refused for its time. Anything but success is an error here.
-    async fn exchange(&self, outgoing: &Outgoing, deadline: Instant) -> Result<Response<Incoming>, Error> {
+    async fn exchange(&self, outgoing: &Outgoing, call: &Call) -> Result<Response<Incoming>, Error> {
         let mut resigned = false;
         loop {
             let request = self.authorised(outgoing).await?;
-            let Ok(sent) = timeout_at(deadline, self.transport.send(request)).await else {
+            let Ok(sent) = timeout_at(call.deadline, self.transport.send(request)).await else {
                 return Err(Error::new(ErrorKind::Timeout(Waiting::Answer), "no answer within the deadline"));
             };
             let response = sent?;
@@ -218,9 +227,9 @@ impl Client {
                 return Ok(response);
             }
             let headers = response.headers().clone();
-            let error = refused(response, deadline).await;
+            let error = refused(response, call.deadline).await;
             let skewed = error.kind == ErrorKind::Credentials(CredentialFault::ClockSkew);
-            if !skewed || resigned || !self.skew.learn(&headers) {
+            if !skewed || resigned || call.abandoned.is_set() || !self.skew.learn(&headers) {
                 return Err(error);
             }
             resigned = true;
@@ -303,6 +312,10 @@ struct MessagesBody<'a> {
     stream: bool,
     #[serde(flatten)]
     request: &'a MessagesRequest,
+}
+
+fn is_denied_stream(error: &Error) -> bool {
+    error.kind == ErrorKind::AccessDenied(Denial::Streaming)
 }
 
 fn api_key(key: Option<&Secret>) -> Result<HeaderValue, Error> {

@@ -21,7 +21,7 @@ pub struct Error {
     pub attempts: u32,
     /// How long upstream asked us to wait, where it did.
     pub retry_after: Option<Duration>,
-    /// What was used before the failure, where an answer had begun.
+    /// What was used before the failure, where an answer had begun; that of earlier attempts included.
     pub usage: Option<Usage>,
 }
 
@@ -61,7 +61,9 @@ pub enum ErrorKind {
     ModelFailed,
     /// The answer broke off, or its bytes were damaged.
     StreamInterrupted,
-    /// Upstream failed, or answered what cannot be read.
+    /// The answer is none of this API's: a proxy's page, a redirect, the wrong service. Asking again gives the same.
+    Unexpected,
+    /// Upstream failed, by its own account or by an exception that nobody knows.
     Internal,
 }
 
@@ -143,6 +145,8 @@ pub enum Waiting {
     Answer,
     /// The next event of a stream.
     NextEvent,
+    /// The first content of an answer that had begun, and of which only signs of life came.
+    Content,
     /// The model, by upstream's own deadline.
     Model,
 }
@@ -163,7 +167,8 @@ impl ErrorKind {
             | Self::Credentials(_)
             | Self::Timeout(_)
             | Self::InvalidRequest
-            | Self::ContextTooLong => false,
+            | Self::ContextTooLong
+            | Self::Unexpected => false,
         }
     }
 }

@@ -35,6 +35,9 @@ pub fn decode(exception: &str, status: u16, message: &str) -> ErrorKind {
         }
         "RequestExpired" | "RequestTimeTooSkewed" => ErrorKind::Credentials(CredentialFault::ClockSkew),
         "ExpiredToken" => ErrorKind::Credentials(CredentialFault::Expired),
+        // What AWS's front answers to a path that the service does not have: the wrong service, or the wrong path.
+        "UnknownOperation" => ErrorKind::Unexpected,
+        "" => by_status_alone(status, &text),
         _ => by_status(status, &text),
     }
 }
@@ -111,7 +114,17 @@ fn signature(text: &str) -> CredentialFault {
     }
 }
 
-/// For replies without a known exception: a proxy's page, or a status that AWS documents under another name.
+/// For replies that name no exception at all, as the API's own always do. A 404 then says that there is no such path,
+/// unless its sentence is about a model after all.
+fn by_status_alone(status: u16, text: &str) -> ErrorKind {
+    match (status, missing(text)) {
+        (404, MissingModel::Unknown) => ErrorKind::Unexpected,
+        _ => by_status(status, text),
+    }
+}
+
+/// For replies without a known exception: a proxy's page, or a status that AWS documents under another name. The API
+/// neither redirects nor has other successes than 200, and 405 and 407 come from who stands before it.
 fn by_status(status: u16, text: &str) -> ErrorKind {
     match status {
         400 | 413 | 422 => invalid(text),
@@ -121,6 +134,9 @@ fn by_status(status: u16, text: &str) -> ErrorKind {
         408 => ErrorKind::Timeout(Waiting::Model),
         424 => ErrorKind::ModelFailed,
         429 => throttled(text),
+        201..=399 | 405 | 407 => ErrorKind::Unexpected,
+        // Whatever else is the client's fault stays so, however often it is asked.
+        400..=499 => ErrorKind::InvalidRequest,
         502..=504 | 529 => ErrorKind::Unavailable(Unavailability::Capacity),
         _ => ErrorKind::Internal,
     }

@@ -3,12 +3,15 @@
 //! Each kind of failure has one rule. A process-wide budget keeps retries to a fraction of the calls, so that an outage
 //! does not turn every caller into three.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tower::retry::budget::{Budget, TpsBudget};
 
 use crate::error::{CredentialFault, Error, ErrorKind, Throttle, Unavailability};
+use crate::usage::Usage;
 
 /// Calls are remembered for this long when the budget is reckoned.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
@@ -79,43 +82,81 @@ impl RetryPolicy {
             | ErrorKind::Credentials(_)
             | ErrorKind::Timeout(_)
             | ErrorKind::InvalidRequest
-            | ErrorKind::ContextTooLong => return None,
+            | ErrorKind::ContextTooLong
+            | ErrorKind::Unexpected => return None,
         };
         (attempt < most).then(|| backoff.delay(attempt))
     }
 }
 
+/// Says that nobody waits for a call any more. What was sent goes on, since it is billed in any case; nothing is sent
+/// again. Clones share the one flag.
+#[derive(Debug, Clone, Default)]
+pub struct Abandoned(Arc<AtomicBool>);
+
+impl Abandoned {
+    /// Nobody waits from now on.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nobody waits.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The attempts at one request. Only what has shown nothing to the caller is made again, within the deadline and the
-/// budget.
+/// budget, and only for as long as somebody waits.
 #[derive(Debug)]
 pub(crate) struct Attempts<'a> {
     policy: &'a RetryPolicy,
     budget: &'a RetryBudget,
     deadline: Instant,
+    abandoned: &'a Abandoned,
     /// The attempt that is being made, from 1.
     pub(crate) number: u32,
+    /// What the attempts that failed used, all together.
+    pub(crate) spent: Option<Usage>,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(policy: &'a RetryPolicy, budget: &'a RetryBudget, deadline: Instant) -> Self {
+    pub(crate) fn new(
+        policy: &'a RetryPolicy,
+        budget: &'a RetryBudget,
+        deadline: Instant,
+        abandoned: &'a Abandoned,
+    ) -> Self {
         budget.deposit();
-        Self { policy, budget, deadline, number: 1 }
+        Self { policy, budget, deadline, abandoned, number: 1, spent: None }
     }
 
-    /// Waits until the next attempt; gives the error back if there is none.
+    /// Takes note of what a failed attempt used, and gives its error the sum: all of it is billed.
+    pub(crate) fn spend(&mut self, error: &mut Error) {
+        if let Some(used) = error.usage {
+            self.spent = Some(self.spent.map_or(used, |before| before.plus(used)));
+        }
+        error.usage = self.spent;
+    }
+
+    /// Waits until the next attempt; gives the error back if there is none, with what all attempts used.
     pub(crate) async fn again_after(&mut self, mut error: Error) -> Result<(), Error> {
         // Without credentials nothing was sent.
         let unsent = error.kind == ErrorKind::Credentials(CredentialFault::Absent);
         error.attempts = if unsent { self.number - 1 } else { self.number };
+        self.spend(&mut error);
         let Some(wait) = self.policy.wait(error.kind, self.number) else { return Err(error) };
         // What upstream asks for, and our jitter on top, so that not everybody who was told the same comes at once.
         let wait = wait.saturating_add(error.retry_after.unwrap_or_default());
         let in_time = Instant::now().checked_add(wait).is_some_and(|next| next < self.deadline);
-        if !in_time || !self.budget.withdraw() {
+        if !in_time || self.abandoned.is_set() || !self.budget.withdraw() {
             return Err(error);
         }
         tracing::debug!(attempt = self.number, wait_ms = wait.as_millis(), %error, "trying again");
         sleep(wait).await;
+        if self.abandoned.is_set() {
+            return Err(error);
+        }
         self.number += 1;
         Ok(())
     }
@@ -163,6 +204,7 @@ mod tests {
             (ErrorKind::AccessDenied(Denial::Policy), 1),
             (ErrorKind::Credentials(CredentialFault::Expired), 1),
             (ErrorKind::InvalidRequest, 1),
+            (ErrorKind::Unexpected, 1),
         ] {
             let policy = RetryPolicy::default();
             let made = (1..10).find(|attempt| policy.wait(kind, *attempt).is_none()).unwrap();

@@ -41,6 +41,19 @@ impl Usage {
         self.prompt_tokens().saturating_add(self.output_tokens)
     }
 
+    /// Both exchanges together; an estimate if either is one.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cache_write_5m_tokens: self.cache_write_5m_tokens.saturating_add(other.cache_write_5m_tokens),
+            cache_write_1h_tokens: self.cache_write_1h_tokens.saturating_add(other.cache_write_1h_tokens),
+            cache_read_tokens: self.cache_read_tokens.saturating_add(other.cache_read_tokens),
+            estimated: self.estimated || other.estimated,
+        }
+    }
+
     /// Takes over what `update` states; what it leaves out stays. `message_start` gives the input side,
     /// `message_delta` the output side and sometimes the input side again.
     pub fn apply(&mut self, update: &UsageUpdate) {

@@ -205,8 +205,9 @@ struct Body {
     hint: Option<String>,
     retryable: bool,
     retry_after: Option<Duration>,
-    upstream: Option<claude::Upstream>,
+    upstream: Option<(claude::Provider, claude::Upstream)>,
     attempts: u32,
+    session: Option<String>,
     http: StatusCode,
 }
 
@@ -221,6 +222,7 @@ impl Error {
             retry_after: None,
             upstream: None,
             attempts: 0,
+            session: None,
             http: code.row().http,
         }))
     }
@@ -259,6 +261,13 @@ impl Error {
         self
     }
 
+    /// With the session that keeps what there is of the answer.
+    #[must_use]
+    pub fn with_session(mut self, id: &str) -> Self {
+        self.0.session = Some(id.to_owned());
+        self
+    }
+
     /// What went wrong.
     pub const fn code(&self) -> Code {
         self.0.code
@@ -285,8 +294,21 @@ impl Error {
     }
 
     /// What upstream said, where it spoke.
-    pub const fn upstream(&self) -> Option<&claude::Upstream> {
-        self.0.upstream.as_ref()
+    pub fn upstream(&self) -> Option<&claude::Upstream> {
+        self.0.upstream.as_ref().map(|(_, upstream)| upstream)
+    }
+
+    /// Who spoke, as the word that stands before what was said: `aws` or `anthropic`.
+    pub const fn speaker(&self) -> &'static str {
+        match self.0.upstream {
+            Some((claude::Provider::Anthropic, _)) => "anthropic",
+            Some((claude::Provider::Bedrock, _)) | None => "aws",
+        }
+    }
+
+    /// The session that keeps what there is of the answer.
+    pub fn session(&self) -> Option<&str> {
+        self.0.session.as_deref()
     }
 
     /// How often the request was sent upstream; 0 if it never was.
@@ -314,24 +336,29 @@ impl From<loom_store::StoreError> for Error {
     fn from(error: loom_store::StoreError) -> Self {
         use loom_store::StoreError;
         let message = error.to_string();
-        match error {
-            StoreError::Busy { .. } => Self::new(Code::Overloaded, message).with_retry_after(Duration::from_secs(1)),
-            StoreError::SessionExists { .. } => Self::invalid(message),
-            StoreError::Unanswered { .. }
-            | StoreError::NewerVersion { .. }
-            | StoreError::Open { .. }
-            | StoreError::Corrupt { .. }
-            | StoreError::Sqlite { .. }
-            | StoreError::Closed { .. } => {
-                let mut cause = String::new();
-                let mut source = std::error::Error::source(&error);
-                while let Some(inner) = source {
-                    cause = format!(": {inner}");
-                    source = inner.source();
-                }
-                Self::new(Code::Internal, format!("{message}{cause}"))
-                    .with_hint("the log of the server says more; check the disk and the file's permissions")
+        let (code, hint) = match error {
+            StoreError::Busy { .. } => {
+                return Self::new(Code::Overloaded, message).with_retry_after(Duration::from_secs(1));
             }
+            StoreError::SessionExists { .. } => return Self::invalid(message),
+            StoreError::Closed { .. } => (Code::ServiceUnavailable, "the server is stopping: try again in a moment"),
+            StoreError::NewerVersion { .. } => (Code::Internal, "its directory is `LOOM_DATA_DIR`"),
+            StoreError::Open { .. } => {
+                (Code::Internal, "check that the directory can be written to, or set LOOM_DATA_DIR")
+            }
+            StoreError::Corrupt { .. } => {
+                (Code::Internal, "keep a copy of the file, then restore a backup or move it away")
+            }
+            StoreError::Unanswered { .. } | StoreError::Sqlite { .. } => {
+                (Code::Internal, "check the disk: its space, its health and the file's permissions")
+            }
+        };
+        let mut cause = String::new();
+        let mut source = std::error::Error::source(&error);
+        while let Some(inner) = source {
+            cause = format!(": {inner}");
+            source = inner.source();
         }
+        Self::new(code, format!("{message}{cause}")).with_hint(hint)
     }
 }

@@ -25,7 +25,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::error::{Code, Error};
-use crate::loom::{AGENT, Loom};
+use crate::loom::{AGENT, Loom, stored};
 use crate::turn::{new_session_id, timed_out};
 pub use boundary::CallerDeadline;
 pub(crate) use convert::response as weave_response;
@@ -92,7 +92,10 @@ impl LoomService for Service {
         };
         match outcome.map_err(|_| lost())? {
             Ok(outcome) => Ok(Response::new(convert::response(outcome))),
-            Err(failure) => Err(failure.error.into()),
+            Err(failure) => {
+                failure.log();
+                Err(failure.error.into())
+            }
         }
     }
 
@@ -103,7 +106,8 @@ impl LoomService for Service {
         let turn = convert::turn(&self.loom, &request, started)?;
         let caller_deadline = request.extensions().get::<CallerDeadline>().map(|deadline| deadline.0);
         let running = self.loom.weave(turn)?;
-        let stream = progress::begin(running, started, caller_deadline).await?;
+        let wanted = progress::Wanted { new_content_only: request.get_ref().new_content_only, caller_deadline };
+        let stream = progress::begin(running, started, wanted).await?;
         Ok(Response::new(stream))
     }
 
@@ -125,14 +129,14 @@ impl LoomService for Service {
             metadata: metadata.into_iter().collect(),
             at_ms: convert::now_ms(),
         };
-        let session = self.loom.store().create_session(new).await.map_err(Error::from)?;
+        let session = stored(self.loom.store().create_session(new).await)?;
         Ok(Response::new(convert::session(session)))
     }
 
     async fn get_session(&self, request: Request<GetSessionRequest>) -> Result<Response<Session>, Status> {
         let owner = convert::owner(&request)?;
         let id = request.into_inner().session_id;
-        match self.loom.store().session(&owner, &id).await.map_err(Error::from)? {
+        match stored(self.loom.store().session(&owner, &id).await)? {
             Some(session) => Ok(Response::new(convert::session(session))),
             None => Err(Error::no_session(&id).into()),
         }
@@ -155,7 +159,7 @@ impl LoomService for Service {
             backend: filled(asked.backend),
             agent_id: filled(asked.agent_id),
         };
-        let listed = self.loom.store().list_sessions(&owner, filter, page).await.map_err(Error::from)?;
+        let listed = stored(self.loom.store().list_sessions(&owner, filter, page).await)?;
         Ok(Response::new(ListSessionsResponse {
             sessions: listed.sessions.into_iter().map(convert::session).collect(),
             total_count: convert::count(listed.total),
@@ -168,7 +172,7 @@ impl LoomService for Service {
     ) -> Result<Response<DeleteSessionResponse>, Status> {
         let owner = convert::owner(&request)?;
         let id = request.into_inner().session_id;
-        if !self.loom.store().delete_session(&owner, &id).await.map_err(Error::from)? {
+        if !stored(self.loom.store().delete_session(&owner, &id).await)? {
             return Err(Error::no_session(&id).into());
         }
         Ok(Response::new(DeleteSessionResponse { success: true, message: format!("session `{id}` is deleted") }))
@@ -184,7 +188,7 @@ impl LoomService for Service {
             ..=0 => Page { limit: u32::MAX, ..convert::page(offset, 0)? },
             limit => convert::page(offset, limit)?,
         };
-        match self.loom.store().history(&owner, &session_id, page).await.map_err(Error::from)? {
+        match stored(self.loom.store().history(&owner, &session_id, page).await)? {
             Some(history) => Ok(Response::new(convert::history(session_id, history))),
             None => Err(Error::no_session(&session_id).into()),
         }

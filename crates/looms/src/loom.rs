@@ -11,7 +11,7 @@ use claude::{
     Api, Authorization, Catalogue, Client, ClientOptions, Credentials, Endpoint, PicoDollars, Provider, RetryPolicy,
     Usage,
 };
-use loom_store::{Options, Store, Synchronous};
+use loom_store::{Options, Store, StoreError, Synchronous};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -222,6 +222,17 @@ impl Upstream {
             on_disconnect,
         }
     }
+}
+
+/// What the store answered; its failures are the operator's to mend, so they are logged where they are met.
+pub(crate) fn stored<T>(answer: Result<T, StoreError>) -> Result<T, Error> {
+    answer.map_err(|failure| {
+        let error = Error::from(failure);
+        if error.code() == Code::Internal {
+            tracing::error!(hint = error.hint(), "The store failed: {}", error.message());
+        }
+        error
+    })
 }
 
 /// The database of this configuration; the emulator has one of its own.

@@ -17,12 +17,12 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::error::{Code, Error};
-use crate::loom::{Bill, Loom};
+use crate::loom::{Bill, Loom, stored};
 use caller::{Caller, Gone};
 pub use live::{Live, Progress};
-use prompt::Prompt;
 pub use prompt::Question;
 pub(crate) use prompt::new_session_id;
+use prompt::{Prompt, check_session_id};
 
 /// Whom a turn is for and until when its answer is wanted.
 #[derive(Debug, Clone)]
@@ -41,6 +41,8 @@ pub struct TurnRequest {
 #[derive(Debug)]
 pub struct RunningTurn {
     loom: Arc<Loom>,
+    /// The session it is part of, also where it is new.
+    pub session_id: String,
     /// What there is of the answer.
     pub progress: Live,
     /// How it ends. Dropping it tells the turn that its caller is gone.
@@ -73,6 +75,36 @@ pub struct Failure {
     pub bill: Option<Bill>,
 }
 
+impl Failure {
+    /// One line in the log: a warning where whoever runs the server can do something about it.
+    pub fn log(&self) {
+        let error = &self.error;
+        let code = error.code().row().text;
+        let upstream = error.upstream();
+        let exception = upstream.map(|upstream| upstream.exception.as_str());
+        let request_id = upstream.and_then(|upstream| upstream.request_id.as_deref());
+        let said = upstream.map(|upstream| upstream.message.as_str());
+        let (attempts, session) = (error.attempts(), error.session());
+        match error.code() {
+            Code::Internal | Code::ServiceUnavailable | Code::CredentialsNotLoaded | Code::AccessDenied => {
+                tracing::warn!(
+                    code,
+                    exception,
+                    request_id,
+                    said,
+                    attempts,
+                    session,
+                    "Turn failed: {}",
+                    error.message()
+                );
+            }
+            _ => {
+                tracing::info!(code, exception, request_id, said, attempts, session, "Turn failed: {}", error.message())
+            }
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { error, bill: None }
@@ -85,13 +117,24 @@ impl Loom {
     /// # Errors
     /// When the request is wrong in itself, or the server has too much to do. Whatever fails later is the outcome's.
     pub fn weave(self: &Arc<Self>, request: TurnRequest) -> Result<RunningTurn, Error> {
-        request.question.check()?;
+        let text = request.question.text()?;
+        if let Some(id) = &request.session_id {
+            check_session_id(id)?;
+        }
         self.admit()?;
         let progress = Live::default();
         let (outcome_in, outcome) = oneshot::channel();
-        let turn = Turn { loom: Arc::clone(self), request, progress: progress.clone(), started: Instant::now() };
+        let session_id = request.session_id.clone().unwrap_or_else(new_session_id);
+        let turn = Turn {
+            loom: Arc::clone(self),
+            request,
+            text,
+            session_id: session_id.clone(),
+            progress: progress.clone(),
+            started: Instant::now(),
+        };
         self.turns().spawn(turn.run(outcome_in));
-        Ok(RunningTurn { loom: Arc::clone(self), progress, outcome })
+        Ok(RunningTurn { loom: Arc::clone(self), session_id, progress, outcome })
     }
 }
 
@@ -112,6 +155,9 @@ impl RunningTurn {
 struct Turn {
     loom: Arc<Loom>,
     request: TurnRequest,
+    /// What is asked, its names filled in.
+    text: String,
+    session_id: String,
     progress: Live,
     started: Instant,
 }
@@ -120,14 +166,15 @@ impl Turn {
     async fn run(self, outcome: oneshot::Sender<Result<Outcome, Failure>>) {
         let mut caller = Caller::new(outcome, self.loom.on_disconnect(), self.loom.stopping());
         let result = self.answer(&mut caller).await;
-        if let Err(failure) = &result {
-            tracing::debug!(error = %failure.error, "turn failed");
+        if let (Err(failure), true) = (&result, caller.is_gone()) {
+            // Nobody else will say so.
+            failure.log();
         }
         caller.tell(result);
     }
 
     async fn answer(&self, caller: &mut Caller) -> Result<Outcome, Failure> {
-        let prompt = caller.unless_gone(Prompt::prepare(&self.loom, &self.request)).await??;
+        let prompt = caller.unless_gone(Prompt::prepare(self)).await??;
         let call = Call {
             model: prompt.model.clone(),
             request: prompt.messages_request(&self.loom)?,
@@ -188,9 +235,10 @@ impl Turn {
         let bill = self.loom.bill(&prompt.model, stream.usage());
         let message = assembler.finish();
         // An answer that broke off before its first text leaves the session as it was, ready to be asked again.
-        if read.is_ok() || !text.is_empty() {
+        let kept = read.is_ok() || !text.trim().is_empty();
+        if kept {
             let undelivered = read.is_err() || caller.is_gone();
-            let turn = prompt.record(&self.request, &message.content, &bill, undelivered)?;
+            let turn = prompt.record(self, &message.content, &bill, undelivered)?;
             self.store(turn).await.map_err(|error| Failure { error, bill: Some(bill.clone()) })?;
         }
         tracing::debug!(
@@ -201,31 +249,32 @@ impl Turn {
             output_tokens = bill.usage.output_tokens,
             "answered"
         );
-        match read {
-            Ok(()) => Ok(Outcome {
-                session_id: prompt.session_id.clone(),
-                text,
-                bill,
-                stop_reason: message.stop_reason,
-                duration: self.started.elapsed(),
-                time_to_first_token: self.progress.look().time_to_first_token,
-            }),
-            Err(ReadError::Upstream(error)) => {
-                Err(Failure { error: self.loom.asked(&prompt.model).error(error), bill: Some(bill) })
+        let error = match read {
+            Ok(()) => {
+                return Ok(Outcome {
+                    session_id: self.session_id.clone(),
+                    text,
+                    bill,
+                    stop_reason: message.stop_reason,
+                    duration: self.started.elapsed(),
+                    time_to_first_token: self.progress.look().time_to_first_token,
+                });
             }
+            Err(ReadError::Upstream(error)) => self.loom.asked(&prompt.model).error(error),
             Err(ReadError::Malformed(what)) => {
-                let error = Error::new(Code::StreamInterrupted, format!("the answer is not one: {what}"));
-                Err(Failure { error, bill: Some(bill) })
+                Error::new(Code::StreamInterrupted, format!("the answer is not one: {what}"))
             }
-            Err(ReadError::Gone(gone)) => Err(Failure { error: gone.into_error(), bill: Some(bill) }),
-        }
+            Err(ReadError::Gone(gone)) => gone.into_error(),
+        };
+        let error = if kept { error.with_session(&self.session_id) } else { error };
+        Err(Failure { error, bill: Some(bill) })
     }
 
     /// Stores the turn, durably. A session that was deleted in the meantime stays deleted: its owner wanted nothing kept,
     /// and the caller still gets the answer.
     async fn store(&self, turn: TurnRecord) -> Result<(), Error> {
         let session = turn.session_id.clone();
-        match self.loom.store().append_turn(turn).await? {
+        match stored(self.loom.store().append_turn(turn).await)? {
             Appended::Stored { .. } => {}
             Appended::SessionGone => tracing::info!(session, "deleted while its turn ran; the turn is not kept"),
         }

@@ -17,9 +17,6 @@ use crate::transport::root_cause;
 /// A refusal's body is a sentence; a proxy's page may be long, and none of it is needed beyond this.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 
-/// A unary answer is at most `max_tokens` long; 32 MiB hold the largest with room to spare.
-pub(super) const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
-
 /// Reads a refusal and decodes it.
 pub(super) async fn refused(response: Response<Incoming>, deadline: Instant) -> Error {
     let status = response.status().as_u16();
@@ -39,7 +36,11 @@ pub(super) async fn refused(response: Response<Incoming>, deadline: Instant) -> 
     };
     let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let kind = refusal::decode(&exception, status, &message);
-    let shown = if message.is_empty() { format!("upstream answered with status {status}") } else { message.clone() };
+    let shown = match kind {
+        ErrorKind::Unexpected => format!("upstream answered with status {status}, which is not an answer of this API"),
+        _ if message.is_empty() => format!("upstream answered with status {status}"),
+        _ => message.clone(),
+    };
     let upstream = Upstream { exception, status, request_id: request_id(&headers), message };
     let mut error = Error::new(kind, shown).with_upstream(upstream);
     error.retry_after = retry_after.map(Duration::from_secs);
@@ -89,5 +90,5 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
 /// A success that is not of the API's type: a captive portal, a proxy's page, the wrong service.
 pub(super) fn unexpected(content_type: Option<&str>) -> Error {
     let found = content_type.unwrap_or("no content type");
-    Error::new(ErrorKind::Internal, format!("upstream answered `{found}`, which is not an answer of this API"))
+    Error::new(ErrorKind::Unexpected, format!("upstream answered `{found}`, which is not an answer of this API"))
 }

@@ -296,6 +296,10 @@ pub struct WeaveRequest {
     /// INVALID_ARGUMENT when it lies more than five minutes ahead.
     #[prost(message, optional, tag = "11")]
     pub occurred_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether the updates of StreamWeave carry the new piece of text alone, in `new_content`, instead of the whole text so far in
+    /// `partial_content`. For a long answer that is far less to send. The last event has the whole text in either case.
+    #[prost(bool, tag = "1000")]
+    pub new_content_only: bool,
 }
 /// The answer to one turn.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -394,6 +398,12 @@ pub struct WeaveProgress {
     /// What the agent has in its context window.
     #[prost(message, optional, tag = "21")]
     pub context_state: ::core::option::Option<ContextState>,
+    /// The text that is new since the event before, where the request asked for `new_content_only`.
+    #[prost(string, tag = "1000")]
+    pub new_content: ::prost::alloc::string::String,
+    /// The session that the turn is part of, also where it is new.
+    #[prost(string, tag = "1001")]
+    pub session_id: ::prost::alloc::string::String,
 }
 /// How a turn went.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -12,6 +12,9 @@ use super::{Code, Error};
 /// `ErrorInfo.domain` of every error.
 const DOMAIN: &str = "loom";
 
+/// Upstream's message is told up to here: details travel in a header, and some peers bound headers at 8 KiB.
+const MAX_MESSAGE_CHARS: usize = 1000;
+
 /// `ErrorInfo.metadata` key of an HTTP status that is not its code's own.
 const HTTP_STATUS: &str = "http_status";
 
@@ -26,13 +29,20 @@ impl From<Error> for Status {
             metadata.insert("attempts".to_owned(), error.attempts().to_string());
         }
         if let Some(upstream) = error.upstream() {
+            let mut said = |what: &str, value: String| metadata.insert(format!("{}_{what}", error.speaker()), value);
             if !upstream.exception.is_empty() {
-                metadata.insert("aws_exception".to_owned(), upstream.exception.clone());
+                said("exception", upstream.exception.clone());
             }
-            metadata.insert("aws_status".to_owned(), upstream.status.to_string());
+            said("status", upstream.status.to_string());
+            if !upstream.message.is_empty() {
+                said("message", upstream.message.chars().take(MAX_MESSAGE_CHARS).collect());
+            }
             if let Some(id) = &upstream.request_id {
-                metadata.insert("aws_request_id".to_owned(), id.clone());
+                said("request_id", id.clone());
             }
+        }
+        if let Some(session) = error.session() {
+            metadata.insert("session_id".to_owned(), session.to_owned());
         }
         if error.http_status() != row.http {
             metadata.insert(HTTP_STATUS.to_owned(), error.http_status().as_u16().to_string());

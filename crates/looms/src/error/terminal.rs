@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Error;
 
-/// `Error: <code>: <sentence>`, then `(aws: …)` where upstream spoke, then `hint: …`.
+/// `Error: <code>: <sentence>`, then `(aws: …)` or `(anthropic: …)` where upstream spoke, then `hint: …`.
 #[derive(Debug)]
 pub struct Terminal<'a>(pub &'a Error);
 
@@ -12,7 +12,7 @@ impl fmt::Display for Terminal<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Error: {}", self.0)?;
         if let Some(upstream) = self.0.upstream() {
-            write!(formatter, "\n(aws: {upstream})")?;
+            write!(formatter, "\n({}: {upstream})", self.0.speaker())?;
         }
         if let Some(hint) = self.0.hint() {
             write!(formatter, "\nhint: {hint}")?;

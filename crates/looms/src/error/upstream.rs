@@ -33,7 +33,7 @@ impl Asked {
         shown.0.retryable = error.kind.is_retryable();
         shown.0.attempts = error.attempts;
         shown.0.retry_after = error.retry_after.or_else(|| wait(error.kind));
-        shown.0.upstream = error.upstream.map(|upstream| *upstream);
+        shown.0.upstream = error.upstream.map(|upstream| (self.provider, *upstream));
         shown
     }
 

@@ -32,24 +32,33 @@ const WRITING_PERCENT: i32 = 50;
 type Events = Pin<Box<dyn Stream<Item = Result<WeaveProgress, Status>> + Send>>;
 
 /// The events of a turn. Returns when the first is there, so that a failure before it is a plain error.
-pub(super) async fn begin(
-    running: RunningTurn,
-    started: Instant,
-    caller_deadline: Option<Instant>,
-) -> Result<Events, Status> {
-    let mut reader = Reader { turn: running, started, caller_deadline, next_update: None, state: State::Reading };
+pub(super) async fn begin(running: RunningTurn, started: Instant, wanted: Wanted) -> Result<Events, Status> {
+    let mut reader = Reader { turn: running, started, wanted, told: 0, next_update: None, state: State::Reading };
     let first = match reader.read().await {
-        Told::Failed(failure) if failure.bill.is_none() => return Err(failure.error.into()),
+        Told::Failed(failure) if failure.bill.is_none() => {
+            failure.log();
+            return Err(failure.error.into());
+        }
         told => reader.event(told),
     };
     let rest = unfold(reader, |mut reader| async move { Some((reader.next().await?, reader)) });
     Ok(Box::pin(once(ready(Ok(first))).chain(rest)))
 }
 
+/// What the caller wants of a stream.
+pub(super) struct Wanted {
+    /// The new piece of text alone, instead of the whole so far.
+    pub(super) new_content_only: bool,
+    /// Until when it waits.
+    pub(super) caller_deadline: Option<Instant>,
+}
+
 struct Reader {
     turn: RunningTurn,
     started: Instant,
-    caller_deadline: Option<Instant>,
+    wanted: Wanted,
+    /// How much of the text was told.
+    told: usize,
     /// When the next update may be sent; `None` before the first, which waits for nothing.
     next_update: Option<Instant>,
     state: State,
@@ -83,11 +92,14 @@ impl Reader {
 
     /// Waits for what there is to tell next.
     async fn read(&mut self) -> Told {
-        let deadline = self.caller_deadline;
+        let deadline = self.wanted.caller_deadline;
         let RunningTurn { progress, outcome, .. } = &mut self.turn;
-        let next_update = self.next_update;
+        let (next_update, told) = (self.next_update, self.told);
         let update = async {
-            progress.changed().await;
+            // What was told meanwhile may be news no more.
+            while progress.look().text.len() == told {
+                progress.changed().await;
+            }
             // A timer waits for its next tick even if its time has come.
             if let Some(next) = next_update.filter(|next| Instant::now() < *next) {
                 sleep_until(next).await;
@@ -118,35 +130,48 @@ impl Reader {
     /// What is told, as an event; what follows it is settled here.
     fn event(&mut self, told: Told) -> WeaveProgress {
         let timestamp = Timestamp::now().as_second();
+        let session_id = self.turn.session_id.clone();
         match told {
             Told::Update(progress) => {
                 let length = u32::try_from(progress.text.len() / 1024).unwrap_or(u32::MAX);
                 let join = JOIN.saturating_add(JOIN_PER_KIB.saturating_mul(length)).min(JOIN_MOST);
                 self.next_update = Some(Instant::now() + join);
                 self.state = State::Reading;
-                written(progress, timestamp)
+                let told = std::mem::replace(&mut self.told, progress.text.len());
+                let piece =
+                    self.wanted.new_content_only.then(|| progress.text.get(told..).unwrap_or_default().to_owned());
+                WeaveProgress { session_id, ..written(progress, piece, timestamp) }
             }
             Told::Done(outcome) => {
                 self.state = State::Ended;
-                completed(*outcome, timestamp)
+                let rest = outcome.text.get(self.told..).filter(|_| self.wanted.new_content_only);
+                let new_content = rest.unwrap_or_default().to_owned();
+                WeaveProgress { session_id, new_content, ..completed(*outcome, timestamp) }
             }
             Told::Failed(failure) => {
+                failure.log();
                 let Failure { error, bill } = *failure;
                 let event = failed(&error, bill.as_ref().map(convert::cost), timestamp);
                 self.state = State::Failed(error.into());
-                event
+                WeaveProgress { session_id, ..event }
             }
         }
     }
 }
 
-fn written(progress: Progress, timestamp: i64) -> WeaveProgress {
+/// An update: the whole text so far, or the new piece of it.
+fn written(progress: Progress, piece: Option<String>, timestamp: i64) -> WeaveProgress {
+    let (partial_content, new_content) = match piece {
+        Some(piece) => (String::new(), piece),
+        None => (progress.text, String::new()),
+    };
     WeaveProgress {
         progress: WRITING_PERCENT,
         timestamp,
         token_count: i32::try_from(progress.pieces).unwrap_or(i32::MAX),
         ttft_ms: progress.time_to_first_token.map_or(0, convert::millis),
-        partial_content: progress.text,
+        partial_content,
+        new_content,
         is_token_stream: true,
         ..of_stage(ExecutionStage::LlmGeneration)
     }

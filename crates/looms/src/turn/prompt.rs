@@ -1,7 +1,6 @@
 //! From a question and a session's history to the request that goes to Claude, and from its answer to what is stored.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use claude::{ContentBlock, MessagesRequest, RequestMessage, Rest, Role};
 use jiff::Timestamp;
@@ -9,9 +8,9 @@ use loom_store::{Conversation, Message, TurnRecord};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::timeout_at;
 
-use super::{Failure, TurnRequest, timed_out};
+use super::{Failure, Turn, timed_out};
 use crate::error::Error;
-use crate::loom::{AGENT, Bill, Loom, Place};
+use crate::loom::{AGENT, Bill, Loom, Place, stored};
 
 /// The longest session id that a client may choose; ids of our own have 37 characters.
 const MAX_SESSION_ID_BYTES: usize = 128;
@@ -31,15 +30,17 @@ pub struct Question {
 }
 
 impl Question {
-    pub(super) fn check(&self) -> Result<(), Error> {
-        if self.query.trim().is_empty() {
+    /// What is asked, once its names are filled in.
+    pub(super) fn text(&self) -> Result<String, Error> {
+        let text = self.filled();
+        if text.trim().is_empty() {
             return Err(Error::invalid("`query` is empty").with_hint("put what Claude is to answer into `query`"));
         }
-        Ok(())
+        Ok(text)
     }
 
     /// The query with its names filled in; an unknown name stays as it is, and what was filled in is not looked at again.
-    fn text(&self) -> String {
+    fn filled(&self) -> String {
         let mut filled = String::with_capacity(self.query.len());
         let mut rest = self.query.as_str();
         while let Some((before, after)) = rest.split_once("{{") {
@@ -63,10 +64,8 @@ impl Question {
 /// A turn that is ready to be sent.
 #[derive(Debug)]
 pub(super) struct Prompt {
-    pub(super) session_id: String,
     /// The model's id, as configured, which is what goes on the wire.
     pub(super) model: String,
-    text: String,
     question: Box<RawValue>,
     asked_at_ms: i64,
     earlier: Vec<Message>,
@@ -76,31 +75,26 @@ pub(super) struct Prompt {
 }
 
 impl Prompt {
-    /// Finds or names the session, waits for its earlier turns and loads them.
-    pub(super) async fn prepare(loom: &Arc<Loom>, request: &TurnRequest) -> Result<Self, Failure> {
-        let text = request.question.text();
-        let question = to_raw_value(&[ContentBlock::text(&text)]).map_err(|error| unwritable(&error))?;
+    /// Waits for the session's earlier turns and loads them.
+    pub(super) async fn prepare(turn: &Turn) -> Result<Self, Failure> {
+        let Turn { loom, request, .. } = turn;
+        let question = to_raw_value(&[ContentBlock::text(&turn.text)]).map_err(|error| unwritable(&error))?;
         let (mut earlier, mut create, mut place) = (Vec::new(), true, None);
-        let session_id = match &request.session_id {
-            None => new_session_id(),
-            Some(id) => {
-                check_session_id(id)?;
-                place = Some(loom.queues().enter(&request.owner, id, request.deadline).await?);
-                let started = tokio::time::Instant::now();
-                let reading = loom.store().conversation(&request.owner, id);
-                let Ok(read) = timeout_at(request.deadline, reading).await else {
-                    return Err(timed_out(started, request.deadline, None).into());
-                };
-                if let Some(Conversation { messages, .. }) = read.map_err(Error::from)? {
-                    create = false;
-                    earlier = if request.question.reset_context { Vec::new() } else { messages };
-                }
-                id.clone()
+        // Nobody else knows the id of a session that is new.
+        if let Some(id) = &request.session_id {
+            place = Some(loom.queues().enter(&request.owner, id, request.deadline).await?);
+            let reading = loom.store().conversation(&request.owner, id);
+            let Ok(read) = timeout_at(request.deadline, reading).await else {
+                return Err(timed_out(turn.started, request.deadline, None).into());
+            };
+            if let Some(Conversation { messages, .. }) = stored(read)? {
+                create = false;
+                earlier = if request.question.reset_context { Vec::new() } else { messages };
             }
-        };
+        }
         let asked_at_ms = Timestamp::now().as_millisecond();
         let model = loom.model().to_owned();
-        Ok(Self { session_id, model, text, question, asked_at_ms, earlier, create, _place: place })
+        Ok(Self { model, question, asked_at_ms, earlier, create, _place: place })
     }
 
     /// What goes to Claude.
@@ -126,7 +120,7 @@ impl Prompt {
     /// What the store keeps of the turn.
     pub(super) fn record(
         &self,
-        request: &TurnRequest,
+        turn: &Turn,
         answer: &[ContentBlock],
         bill: &Bill,
         undelivered: bool,
@@ -145,11 +139,11 @@ impl Prompt {
         let mut answered = message(loom_store::Role::Assistant, content, now, Some(bill.to_stored()));
         answered.undelivered = undelivered;
         Ok(TurnRecord {
-            owner: request.owner.clone(),
-            session_id: self.session_id.clone(),
+            owner: turn.request.owner.clone(),
+            session_id: turn.session_id.clone(),
             create: self.create,
             agent_id: AGENT.to_owned(),
-            name: self.text.chars().take(SESSION_NAME_CHARS).collect(),
+            name: turn.text.chars().take(SESSION_NAME_CHARS).collect(),
             at_ms: now,
             messages: vec![asked, answered],
         })
@@ -191,7 +185,7 @@ mod tests {
         ] {
             let question =
                 Question { query: query.to_owned(), context: HashMap::from(context.clone()), reset_context: false };
-            assert_eq!(question.text(), text);
+            assert_eq!(question.text().unwrap(), text);
         }
     }
 
