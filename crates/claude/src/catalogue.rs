@@ -12,6 +12,10 @@ use crate::endpoint::Provider;
 const MODELS: &str = include_str!("../../../data/models.json");
 const REGIONS: &str = include_str!("../../../data/regions.json");
 
+/// How AWS names the regions of GovCloud, and the resources in them; what is served there has prices of its own.
+const GOV_REGIONS: &str = "us-gov-";
+const GOV_ARNS: &str = "arn:aws-us-gov:";
+
 /// Models, regions and prices.
 #[derive(Debug)]
 pub struct Catalogue {
@@ -150,8 +154,9 @@ impl Catalogue {
         self.models.get(*index?)
     }
 
-    /// What the id on the wire costs; `None` when that is not known, which is not the same as nothing.
-    pub fn price(&self, provider: Provider, wire_id: &str) -> Option<Price> {
+    /// What the id on the wire costs when it is asked in `region`, which decides where the id says nothing of its place;
+    /// `None` when that is not known, which is not the same as nothing.
+    pub fn price(&self, provider: Provider, wire_id: &str, region: &str) -> Option<Price> {
         let model = self.model(provider, wire_id)?;
         if provider == Provider::Anthropic {
             return model.list;
@@ -160,6 +165,7 @@ impl Catalogue {
             Some("global") => model.list,
             Some("us-gov") => model.gov,
             Some(_) => model.geo,
+            None if region.starts_with(GOV_REGIONS) || wire_id.starts_with(GOV_ARNS) => model.gov,
             // The reference prices its own bare ids at list price; any other bare id is served in the region.
             None if model.in_reference => model.list,
             None => model.geo,
@@ -317,9 +323,9 @@ mod tests {
 
     const SONNET: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
 
-    fn input_price(id: &str) -> Option<u64> {
+    fn input_price(id: &str, region: &str) -> Option<u64> {
         let catalogue = Catalogue::embedded().unwrap();
-        catalogue.price(Provider::Bedrock, id).map(|price| price.standard.input)
+        catalogue.price(Provider::Bedrock, id, region).map(|price| price.standard.input)
     }
 
     #[test]
@@ -337,7 +343,30 @@ mod tests {
             ("anthropic.claude-haiku-4-5-20251001-v1:0".to_owned(), Some(1_100_000)),
             ("anthropic.claude-9".to_owned(), None),
         ] {
-            assert_eq!(input_price(&id), price, "{id}");
+            assert_eq!(input_price(&id, "us-west-2"), price, "{id}");
+        }
+    }
+
+    #[test]
+    fn what_is_served_in_govcloud_costs_what_govcloud_costs() {
+        let bare = "anthropic.claude-opus-5";
+        let arn = |place: &str| format!("arn:{place}::foundation-model/{bare}");
+        for (id, region, price) in [
+            (bare.to_owned(), "us-gov-west-1", 6_000_000),
+            (bare.to_owned(), "us-gov-east-1", 6_000_000),
+            (bare.to_owned(), "us-east-1", 5_500_000),
+            (SONNET.to_owned(), "us-gov-west-1", 3_600_000),
+            (SONNET.to_owned(), "us-west-2", 3_000_000),
+            (arn("aws-us-gov:bedrock:us-gov-west-1"), "us-gov-west-1", 6_000_000),
+            (arn("aws-us-gov:bedrock:us-gov-west-1"), "", 6_000_000),
+            (arn("aws:bedrock:us-west-2"), "us-west-2", 5_500_000),
+            (format!("us-gov.{bare}"), "us-gov-west-1", 6_000_000),
+        ] {
+            assert_eq!(input_price(&id, region), Some(price), "{id} in {region}");
+        }
+        for region in Catalogue::embedded().unwrap().regions() {
+            let gov = region.geography.as_deref() == Some("us-gov");
+            assert_eq!(region.code.starts_with(GOV_REGIONS), gov, "{}", region.code);
         }
     }
 
@@ -352,7 +381,7 @@ mod tests {
             ("anthropic.claude-opus-4-1-20250514-v1:0", 15_000_000, 75_000_000),
             ("anthropic.claude-3-5-sonnet-20241022-v2:0", 3_000_000, 15_000_000),
         ] {
-            let price = catalogue.price(Provider::Bedrock, id).unwrap().standard;
+            let price = catalogue.price(Provider::Bedrock, id, "us-west-2").unwrap().standard;
             assert_eq!((price.input, price.output), (input, output), "{id}");
         }
     }
@@ -361,9 +390,9 @@ mod tests {
     fn anthropics_own_ids_cost_list_price() {
         let catalogue = Catalogue::embedded().unwrap();
         for id in ["claude-sonnet-4-5-20250929", "claude-sonnet-4-5"] {
-            assert_eq!(catalogue.price(Provider::Anthropic, id).unwrap().standard.input, 3_000_000);
+            assert_eq!(catalogue.price(Provider::Anthropic, id, "").unwrap().standard.input, 3_000_000);
         }
-        assert_eq!(catalogue.price(Provider::Anthropic, SONNET), None);
+        assert_eq!(catalogue.price(Provider::Anthropic, SONNET, ""), None);
     }
 
     #[test]

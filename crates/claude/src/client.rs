@@ -87,7 +87,7 @@ pub struct Call {
 pub struct Answer {
     /// The message.
     pub message: Message,
-    /// What it used, attempts that broke off included.
+    /// What it used.
     pub usage: Usage,
     /// Upstream's id of the request.
     pub request_id: Option<String>,
@@ -149,12 +149,13 @@ impl Client {
                 }
             }
         }
-        let answer = self.send_after(call, spent).await?;
+        let (answer, attempts) = self.send_after(call, spent).await?;
         // Only now is it sure that streaming alone is denied.
         if let Some(error) = denied {
             self.remember_denied_stream(&error);
         }
-        Ok(MessageStream::of_answer(answer))
+        let events = events_of(answer.message, answer.usage);
+        Ok(MessageStream::of_whole(events).of_request(answer.request_id).after(&attempts))
     }
 
     /// Asks for an answer in one piece.
@@ -162,19 +163,17 @@ impl Client {
     /// # Errors
     /// As [`Client::stream`].
     pub async fn send(&self, call: &Call) -> Result<Answer, Error> {
-        self.send_after(call, None).await
+        Ok(self.send_after(call, None).await?.0)
     }
 
-    /// The same, after streams that broke off and `spent` this much.
-    async fn send_after(&self, call: &Call, spent: Option<Usage>) -> Result<Answer, Error> {
+    /// The same, after streamed attempts that `spent` this much.
+    async fn send_after<'a>(&'a self, call: &'a Call, spent: Option<Usage>) -> Result<(Answer, Attempts<'a>), Error> {
         let outgoing = self.outgoing(call, false)?;
-        let mut attempts = Attempts { spent, ..self.attempts(call) };
+        let mut attempts = self.attempts(call);
+        attempts.spent = spent;
         loop {
             match self.fetch(&outgoing, call).await {
-                Ok(answer) => {
-                    let usage = attempts.spent.map_or(answer.usage, |spent| spent.plus(answer.usage));
-                    return Ok(Answer { attempts: attempts.number, usage, ..answer });
-                }
+                Ok(answer) => return Ok((Answer { attempts: attempts.number, ..answer }, attempts)),
                 Err(error) => attempts.again_after(error).await?,
             }
         }

@@ -86,13 +86,4 @@ impl Decoder {
         };
         next.inspect_err(|damage| self.damage = Some(damage.clone()))
     }
-
-    /// True when bytes of an unfinished frame are left: a stream that ends so was cut.
-    pub fn is_inside_a_frame(&self) -> bool {
-        let begun = match &self.framing {
-            Framing::EventStream => false,
-            Framing::Sse(lines) => lines.has_data(),
-        };
-        begun || !self.buffer.is_empty()
-    }
 }

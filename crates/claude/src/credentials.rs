@@ -66,11 +66,6 @@ impl Credentials {
         Self(Source::Absent { tried: tried.into() })
     }
 
-    /// True when there are no keys to try.
-    pub const fn is_absent(&self) -> bool {
-        matches!(self.0, Source::Absent { .. })
-    }
-
     /// The keys for the next attempt.
     ///
     /// # Errors

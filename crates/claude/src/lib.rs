@@ -35,6 +35,6 @@ pub use error::{CredentialFault, Denial, Error, ErrorKind, MissingModel, Throttl
 pub use event::{Delta, Event};
 pub use message::{ContentBlock, Message, MessagesRequest, RequestMessage, Rest, Role, StopReason};
 pub use refusal::decode as decode_refusal;
-pub use retry::{Backoff, RetryPolicy};
+pub use retry::{Abandoned, Backoff, RetryPolicy};
 pub use stream::MessageStream;
 pub use usage::{CacheCreation, InvocationMetrics, Usage, UsageUpdate};

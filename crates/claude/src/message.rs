@@ -11,6 +11,10 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::usage::UsageUpdate;
 
+/// The largest answer that is taken in, streamed or whole. The longest that a model may write is 128,000 tokens; streamed,
+/// each in an event of its own of some hundred bytes, they are not half of this.
+pub(crate) const MAX_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
 /// Fields that this version does not model, as received.
 pub type Rest = BTreeMap<String, Box<RawValue>>;
 

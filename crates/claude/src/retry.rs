@@ -131,20 +131,15 @@ impl<'a> Attempts<'a> {
         Self { policy, budget, deadline, abandoned, number: 1, spent: None }
     }
 
-    /// Takes note of what a failed attempt used, and gives its error the sum: all of it is billed.
-    pub(crate) fn spend(&mut self, error: &mut Error) {
-        if let Some(used) = error.usage {
-            self.spent = Some(self.spent.map_or(used, |before| before.plus(used)));
-        }
-        error.usage = self.spent;
-    }
-
     /// Waits until the next attempt; gives the error back if there is none, with what all attempts used.
     pub(crate) async fn again_after(&mut self, mut error: Error) -> Result<(), Error> {
         // Without credentials nothing was sent.
         let unsent = error.kind == ErrorKind::Credentials(CredentialFault::Absent);
         error.attempts = if unsent { self.number - 1 } else { self.number };
-        self.spend(&mut error);
+        if let Some(used) = error.usage {
+            self.spent = Some(self.spent.map_or(used, |before| before.plus(used)));
+        }
+        error.usage = self.spent;
         let Some(wait) = self.policy.wait(error.kind, self.number) else { return Err(error) };
         // What upstream asks for, and our jitter on top, so that not everybody who was told the same comes at once.
         let wait = wait.saturating_add(error.retry_after.unwrap_or_default());

@@ -15,7 +15,9 @@ use tokio::time::{Instant, timeout};
 use crate::codec::{Decoder, Frame};
 use crate::error::{Error, ErrorKind, Upstream, Waiting};
 use crate::event::{Delta, Event};
+use crate::message::MAX_ANSWER_BYTES;
 use crate::refusal;
+use crate::retry::Attempts;
 use crate::transport::root_cause;
 use crate::usage::Usage;
 use watchdog::Watchdog;
@@ -26,6 +28,10 @@ const TRAILING_BODY: Duration = Duration::from_secs(1);
 
 /// The most that is taken from the socket before what came is handed on; events are much shorter.
 const READ_AT_ONCE: usize = 64 * 1024;
+
+/// How many idle limits there are from an answer's first event to its first content: a quarter of an hour by default. A
+/// ping is a sign of life and no answer, so pings alone must not hold a caller for ever.
+const OPENING_IDLE_LIMITS: u32 = 5;
 
 /// Bytes of text per token where an answer broke off before upstream counted it; Claude's tokens are about this long in
 /// English.
@@ -45,6 +51,8 @@ pub struct MessageStream {
     begun: bool,
     counted: bool,
     delta_bytes: usize,
+    /// Bytes of the events so far, pings aside: nobody keeps those.
+    event_bytes: usize,
     finished: bool,
     /// How the body was lost, while there may be whole events of it in the decoder.
     cut: Option<Error>,
@@ -52,6 +60,8 @@ pub struct MessageStream {
     failure: Option<Error>,
     request_id: Option<String>,
     attempts: u32,
+    /// What attempts used that broke off before this one.
+    spent: Option<Usage>,
 }
 
 impl MessageStream {
@@ -67,11 +77,13 @@ impl MessageStream {
             begun: false,
             counted: false,
             delta_bytes: 0,
+            event_bytes: 0,
             finished: false,
             cut: None,
             failure: None,
             request_id: None,
             attempts: 1,
+            spent: None,
         }
     }
 
@@ -91,20 +103,22 @@ impl MessageStream {
         stream
     }
 
-    /// The same, knowing how often the request was sent.
-    pub(crate) const fn after(mut self, attempts: u32) -> Self {
-        self.attempts = attempts;
+    /// The same, knowing how often the request was sent and what that used.
+    pub(crate) const fn after(mut self, attempts: &Attempts<'_>) -> Self {
+        self.attempts = attempts.number;
+        self.spent = attempts.spent;
         self
     }
 
-    /// Tokens used so far; exact once the answer is whole, else marked as estimated.
+    /// Tokens used so far, those of attempts that broke off included. Exact once an answer is whole that was begun but
+    /// once, else marked as estimated.
     pub fn usage(&self) -> Usage {
         let mut usage = self.usage;
         if !self.counted {
             usage.output_tokens = usage.output_tokens.max(estimated_tokens(self.delta_bytes));
             usage.estimated = self.begun;
         }
-        usage
+        self.spent.map_or(usage, |spent| spent.plus(usage))
     }
 
     /// Upstream's id of the request.
@@ -142,22 +156,33 @@ impl MessageStream {
     }
 
     /// Reads up to the first piece of the answer's content, so that a stream which breaks before it can still be tried
-    /// again. The first event has until the deadline that the stream was made with; from it to the first content there is
-    /// one idle limit, however many signs of life come in between.
+    /// again. The first event has until the deadline that the stream was made with; from then on each has the idle limit,
+    /// and the first content a number of them. Pings are not kept.
     pub(crate) async fn open(&mut self) -> Result<(), Error> {
+        let mut content_until = None;
         loop {
-            let events = self.decode();
-            if !events.is_empty() && self.opening.is_empty() {
-                self.watchdog.set(Instant::now() + self.idle, Waiting::NextEvent);
+            let mut events = self.decode();
+            if !events.is_empty() {
+                self.wait_on(*content_until.get_or_insert_with(|| Instant::now() + self.idle * OPENING_IDLE_LIMITS));
             }
             let content =
                 events.iter().any(|event| matches!(event, Event::BlockDelta { .. } | Event::MessageDelta { .. }));
+            events.retain(|event| !matches!(event, Event::Ping));
             self.opening.extend(events);
             if content || self.finished {
                 return Ok(());
             }
             self.check()?;
             self.read().await?;
+        }
+    }
+
+    /// Waits for the next event before the first content: for the idle limit, and no longer than `content_until`.
+    fn wait_on(&mut self, content_until: Instant) {
+        let idle_until = Instant::now() + self.idle;
+        match idle_until < content_until {
+            true => self.watchdog.set(idle_until, Waiting::NextEvent),
+            false => self.watchdog.set(content_until, Waiting::Content),
         }
     }
 
@@ -232,10 +257,21 @@ impl MessageStream {
             Some(Frame::Exception { name, message }) => Err(self.exception(name, message)),
             Some(Frame::Event(json)) => match Event::parse(&json) {
                 Ok(Event::Error { error_type, message }) => Err(self.exception(error_type, message)),
-                Ok(event) => Ok(Some(event)),
+                Ok(Event::Ping) => Ok(Some(Event::Ping)),
+                Ok(event) => self.within_bounds(event, json.len()).map(Some),
                 Err(error) => Err(interrupted(&format!("an event cannot be read: {error}"))),
             },
         }
+    }
+
+    /// Whoever assembles an answer keeps all of it, so that one without an end must not go on.
+    fn within_bounds(&mut self, event: Event, bytes: usize) -> Result<Event, Error> {
+        self.event_bytes = self.event_bytes.saturating_add(bytes);
+        if self.event_bytes > MAX_ANSWER_BYTES {
+            let limit = MAX_ANSWER_BYTES / (1024 * 1024);
+            return Err(interrupted(&format!("the answer is longer than {limit} MiB, which no model's is")));
+        }
+        Ok(event)
     }
 
     fn account(&mut self, event: &Event) {
@@ -291,6 +327,7 @@ impl MessageStream {
         let waiting = self.watchdog.waiting;
         let message = match waiting {
             Waiting::NextEvent => format!("no event for {}s in mid-answer", self.idle.as_secs_f32()),
+            Waiting::Content => "the answer had begun, and no content of it came".to_owned(),
             Waiting::Answer | Waiting::Model => "no answer within the deadline".to_owned(),
         };
         self.failed(Error::new(ErrorKind::Timeout(waiting), message))
@@ -298,7 +335,7 @@ impl MessageStream {
 
     fn failed(&self, mut error: Error) -> Error {
         error.attempts = self.attempts;
-        error.usage = self.begun.then(|| self.usage());
+        error.usage = (self.begun || self.spent.is_some()).then(|| self.usage());
         if let (None, Some(id)) = (&error.upstream, &self.request_id) {
             let upstream = Upstream { status: 200, request_id: Some(id.clone()), ..Upstream::default() };
             error = error.with_upstream(upstream);

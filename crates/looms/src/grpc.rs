@@ -121,6 +121,7 @@ impl LoomService for Service {
         if let Some(key) = config.keys().next() {
             return Err(Error::invalid(format!("`config` has no key `{key}`")).with_hint("leave `config` out").into());
         }
+        convert::check_notes(&name, &metadata)?;
         let new = NewSession {
             owner,
             id: new_session_id(),

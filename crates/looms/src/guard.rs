@@ -16,6 +16,7 @@ use tonic::Status;
 
 use crate::error::{Code, Error};
 use crate::gateway::Gateway;
+use crate::listen::LocalAddress;
 
 /// How a refusal looks on this door.
 #[derive(Clone)]
@@ -31,7 +32,7 @@ pub enum Refusal {
 pub struct Guard(Arc<Names>);
 
 struct Names {
-    /// The address that is listened on.
+    /// The address that is listened on, as it is configured.
     own: String,
     allowed_hosts: Vec<String>,
     allowed_origins: Vec<String>,
@@ -75,7 +76,8 @@ impl Names {
             Some(authority) => authority.as_str().to_ascii_lowercase(),
             None => header(HOST).unwrap_or_default().to_ascii_lowercase(),
         };
-        if !self.knows_host(&host) {
+        let local = request.extensions().get().map(|LocalAddress(address)| *address);
+        if !self.knows_host(&host, local) {
             return Err(Error::new(
                 Code::Forbidden,
                 format!("this server does not answer to the host `{}`", shown(&host)),
@@ -91,12 +93,15 @@ impl Names {
             .with_hint("add the origin to `server.cors.allowed_origins`"))
     }
 
-    fn knows_host(&self, host: &str) -> bool {
+    /// `local` is where the connection came to; who listens on `0.0.0.0` is called by an address that no setting names.
+    fn knows_host(&self, host: &str, local: Option<IpAddr>) -> bool {
         let Ok(authority) = host.parse::<Authority>() else { return false };
         let name = authority.host();
         let bare = name.trim_matches(['[', ']']);
-        let loopback = bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        loopback || bare == self.own || self.allowed_hosts.iter().any(|allowed| allowed == name || allowed == host)
+        let address = bare.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+        let own_address = address.is_some_and(|address| address.is_loopback() || Some(address) == local);
+        let own_name = bare == "localhost" || bare == self.own;
+        own_address || own_name || self.allowed_hosts.iter().any(|allowed| allowed == name || allowed == host)
     }
 }
 
@@ -136,6 +141,25 @@ mod tests {
         }
         for host in ["evil.example.com", "", "localhost.evil.com", "other:1", "10.0.0.8", "[::2]"] {
             assert!(!verdict(host, None), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_address_that_a_connection_came_to_is_our_own() {
+        let verdict = |host: &str, local: &str| {
+            let mut request = http::Request::builder().header(HOST, host).body(Body::empty()).unwrap();
+            request.extensions_mut().insert(LocalAddress(local.parse().unwrap()));
+            Names { own: "0.0.0.0".to_owned(), ..names() }.check(&request).is_ok()
+        };
+        for (host, local) in
+            [("192.168.0.5:8080", "192.168.0.5"), ("192.168.0.5", "192.168.0.5"), ("[fd00::5]:1", "fd00::5")]
+        {
+            assert!(verdict(host, local), "{host}");
+        }
+        for (host, local) in
+            [("192.168.0.6", "192.168.0.5"), ("[fd00::6]", "fd00::5"), ("evil.example.com", "192.168.0.5")]
+        {
+            assert!(!verdict(host, local), "{host}");
         }
     }
 

@@ -172,7 +172,7 @@ impl Loom {
     /// What `usage` costs on the model's route.
     pub(crate) fn bill(&self, model: &str, usage: Usage) -> Bill {
         let provider = self.upstream.provider;
-        let cost = self.catalogue.price(provider, model).and_then(|price| price.cost(&usage));
+        let cost = self.catalogue.price(provider, model, &self.upstream.region).and_then(|price| price.cost(&usage));
         let context_window = self.catalogue.model(provider, model).map(|model| model.context_window);
         Bill { provider: provider.as_str(), model: model.to_owned(), usage, cost, context_window }
     }

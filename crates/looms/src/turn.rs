@@ -99,7 +99,16 @@ impl Failure {
                 );
             }
             _ => {
-                tracing::info!(code, exception, request_id, said, attempts, session, "Turn failed: {}", error.message())
+                tracing::info!(
+                    code,
+                    exception,
+                    request_id,
+                    said,
+                    attempts,
+                    session,
+                    "Turn failed: {}",
+                    error.message()
+                );
             }
         }
     }
@@ -179,6 +188,7 @@ impl Turn {
             model: prompt.model.clone(),
             request: prompt.messages_request(&self.loom)?,
             deadline: self.request.deadline,
+            abandoned: caller.abandoned(),
         };
         let opened = caller.while_wanted(self.loom.client().stream(&call)).await.map_err(Gone::into_error)?;
         let mut reading = match opened {

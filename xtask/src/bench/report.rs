@@ -106,6 +106,7 @@ impl Report {
         let cores = std::thread::available_parallelism()?;
         let conditions = vec![
             ("commit", first_line(Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(root()))),
+            ("looms", bench.looms.display().to_string()),
             ("compiler", first_line(Command::new("rustc").arg("--version"))),
             ("cpu", format!("{} cores, {}", cores, line("/proc/cpuinfo", "model name")?)),
             ("memory", line("/proc/meminfo", "MemTotal")?),

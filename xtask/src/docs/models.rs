@@ -44,6 +44,9 @@ that nobody published: what used it has no cost, rather than a wrong one. Anthro
 |---|---|---|---|---|---|---|---|
 ";
 
+/// Any region outside GovCloud, where a bare id costs as `us-gov`.
+const REGION: &str = "us-west-2";
+
 pub(super) fn page() -> Result<String> {
     let catalogue = Catalogue::embedded()?;
     let data: Data = serde_json::from_str(&fs::read_to_string(root().join("data/models.json"))?)?;
@@ -92,7 +95,7 @@ fn status(model: &Model) -> String {
 
 /// The bare id and each profile, priced as they would be on the wire; routes of one price share their rows.
 fn price_rows(catalogue: &Catalogue, model: &Model) -> Vec<String> {
-    let price = |wire_id: &str| catalogue.price(Provider::Bedrock, wire_id);
+    let price = |wire_id: &str| catalogue.price(Provider::Bedrock, wire_id, REGION);
     let mut routes: Vec<(Option<Price>, String)> = vec![(price(&model.id), "bare id".to_owned())];
     for prefix in &model.profiles {
         let price = price(&format!("{prefix}.{}", model.id));

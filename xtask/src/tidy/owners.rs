@@ -51,7 +51,7 @@ pub(super) const OWNERS: &[Row] = &[
         why: "claude, the store and the emulator know no wire contract of ours",
     },
     Row {
-        crates: &["tokio-stream", "tonic-health", "tonic-reflection", "tonic-types"],
+        crates: &["tonic-health", "tonic-reflection", "tonic-types"],
         owners: &["looms"],
         why: "only the product has a gRPC door",
     },
@@ -66,7 +66,7 @@ pub(super) const OWNERS: &[Row] = &[
         why: "generated code is committed, so no build generates",
     },
     Row {
-        crates: &["aws-credential-types", "aws-sigv4", "aws-smithy-runtime-api"],
+        crates: &["aws-credential-types", "aws-sigv4"],
         owners: &["claude", "xtask"],
         why: "claude signs, and so does the bench's bare proxy; the emulator verifies by its own arithmetic",
     },

@@ -16,11 +16,6 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// True when an event has data and no end yet.
-    pub(super) const fn has_data(&self) -> bool {
-        self.data.is_some()
-    }
-
     pub(super) fn next_frame(&mut self, buffer: &mut BytesMut) -> Result<Option<Frame>, DecodeError> {
         while let Some(line) = self.next_line(buffer)? {
             if line.is_empty() {

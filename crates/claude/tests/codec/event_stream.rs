@@ -33,7 +33,7 @@ fn a_prelude_may_come_in_two_pieces() {
             decoder.push(piece);
             assert_eq!(decoder.next_frame(), Ok(expected), "split at {at}");
         }
-        assert!(!decoder.is_inside_a_frame());
+        assert_eq!(decoder.next_frame(), Ok(None));
     }
 }
 

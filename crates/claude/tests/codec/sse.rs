@@ -49,23 +49,6 @@ fn lines_are_read_as_the_standard_has_it() {
 }
 
 #[test]
-fn an_event_without_its_blank_line_is_unfinished() {
-    for (stream, unfinished) in [
-        ("data: 1\n\n", false),
-        ("data: 1\r\n\r\n", false),
-        ("data: 1\n\n: bye\n", false),
-        ("data: 1\n", true),
-        ("data: 1\n\nda", true),
-        ("data: 1\r\n\r", true),
-    ] {
-        let mut decoder = Decoder::sse();
-        decoder.push(stream.as_bytes());
-        drain(&mut decoder);
-        assert_eq!(decoder.is_inside_a_frame(), unfinished, "{stream:?}");
-    }
-}
-
-#[test]
 fn data_has_a_longest_length_whether_in_one_line_or_in_many() {
     let longest = "x".repeat(MAX_FRAME_BYTES - 6);
     assert_eq!(events_of(&["data: ", &longest]), Ok(0));

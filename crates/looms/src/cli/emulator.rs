@@ -52,7 +52,7 @@ async fn emulate(port: u16) -> Result<(), Error> {
         ("ANTHROPIC_BASE_URL", emulator.url()),
         ("ANTHROPIC_API_KEY", emulator.anthropic_api_key()),
     ] {
-        print::line(&format!("export {name}={value}"));
+        print::line(&format!("export {name}={value}"))?;
     }
     print::talk(&format!("The Bedrock emulator listens on {}. It calls no model. Ctrl-C ends it.", emulator.url()));
     asked.await;

@@ -1,6 +1,10 @@
-//! The one printer: data to stdout, talk to stderr. A reader that went away is no error.
+//! The one printer: data to stdout, talk to stderr.
+//!
+//! A reader that went away is no error (`| head` has what it wants); data that cannot be written is.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+
+use crate::error::{Code, Error};
 
 /// Whether a person reads stdout.
 pub(super) fn is_terminal() -> bool {
@@ -8,18 +12,22 @@ pub(super) fn is_terminal() -> bool {
 }
 
 /// A piece of data, as it is, at once.
-pub(super) fn piece(text: &str) {
+pub(super) fn piece(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
-    // A closed pipe (`| head`) ends the reader, not us.
-    let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::new(Code::Internal, format!("stdout cannot be written to: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A line of data.
-pub(super) fn line(text: &str) {
-    piece(&format!("{text}\n"));
+pub(super) fn line(text: &str) -> Result<(), Error> {
+    piece(&format!("{text}\n"))
 }
 
-/// A line of talk.
+/// A line of talk. There is nowhere to say that it failed.
 pub(super) fn talk(text: &str) {
-    let _closed = writeln!(io::stderr().lock(), "{text}");
+    let _failed = writeln!(io::stderr().lock(), "{text}");
 }

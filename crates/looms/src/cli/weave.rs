@@ -58,9 +58,9 @@ async fn weave(mut config: Config, question: Question, session_id: Option<String
     loom.stop(Duration::ZERO).await;
     let outcome = told?;
     match json {
-        true => print::line(&as_json(&outcome)?),
-        false if print::is_terminal() => print::line(""),
-        false => print::line(&outcome.text),
+        true => print::line(&as_json(&outcome)?)?,
+        false if print::is_terminal() => print::line("")?,
+        false => print::line(&outcome.text)?,
     }
     print::talk(&summary(&outcome));
     Ok(())
@@ -80,13 +80,13 @@ async fn tell(running: RunningTurn, started: Instant, deadline: Instant, live: b
                 let lost = |_| Error::new(Code::Internal, "the turn ended without an outcome");
                 let outcome = ended.map_err(lost)?.map_err(|failure| failure.error)?;
                 if live {
-                    print::piece(outcome.text.get(shown..).unwrap_or_default());
+                    print::piece(outcome.text.get(shown..).unwrap_or_default())?;
                 }
                 return Ok(outcome);
             }
             () = progress.changed(), if live => {
                 let progress = progress.look();
-                print::piece(progress.text.get(shown..).unwrap_or_default());
+                print::piece(progress.text.get(shown..).unwrap_or_default())?;
                 shown = progress.text.len();
             }
             () = &mut stop => return Err(Failure::Interrupted),

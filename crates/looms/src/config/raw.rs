@@ -66,8 +66,7 @@ impl RawConfig {
             },
         };
         let file = found.unwrap_or_else(|(name, error)| {
-            let path = flags.config.clone().unwrap_or_else(|| data_dir.join(FILE_NAME));
-            let message = format!("`{}` cannot be read: {error}", path.display());
+            let message = format!("cannot be read: {error}");
             problems.push(Problem::new(Origin::File { name, line: 0 }, message));
             None
         });

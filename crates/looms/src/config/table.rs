@@ -94,6 +94,7 @@ pub const SETTINGS: &[Setting] = &[
         .flag("anthropic-model")
         .live(),
     Setting::new("llm.anthropic_endpoint_url", Kind::Url, "where Anthropic's API is")
+        .variables(&["ANTHROPIC_BASE_URL"])
         .default("https://api.anthropic.com")
         .flag("anthropic-endpoint-url")
         .live(),

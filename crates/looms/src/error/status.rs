@@ -63,10 +63,11 @@ pub fn http_status(status: &Status) -> StatusCode {
         return own;
     }
     let code = info.and_then(|info| Code::from_text(&info.reason));
-    code.unwrap_or_else(|| by_grpc_code(status)).row().http
+    // Without details it was made on our own side of the services, where an answer did not decode.
+    code.unwrap_or(Code::Internal).row().http
 }
 
-/// An error that the gRPC framework made by itself, as one of ours; `None` if it is ours already.
+/// An error that the gRPC framework made of a request, as one of ours; `None` if it is ours already.
 pub fn retyped(status: &Status) -> Option<Error> {
     if status.code() == Grpc::Ok || status.get_details_error_info().is_some() {
         return None;
@@ -81,12 +82,13 @@ pub fn retyped(status: &Status) -> Option<Error> {
     })
 }
 
-/// What a bare gRPC code means when tonic or h2 made it.
+/// What a bare gRPC code means when tonic made it. Ours have details, so this is its verdict on the request: a message over
+/// the size limit is OUT_OF_RANGE; one that breaks off, does not decode or has a wrong flag is INTERNAL; UNKNOWN is a body
+/// that could not be read.
 fn by_grpc_code(status: &Status) -> Code {
     match status.code() {
-        // tonic: a message over the size limit is OUT_OF_RANGE, one that does not decode INTERNAL.
-        Grpc::OutOfRange | Grpc::InvalidArgument | Grpc::FailedPrecondition => Code::InvalidRequest,
-        Grpc::Internal if status.message().contains("decode") => Code::InvalidRequest,
+        Grpc::OutOfRange | Grpc::Internal | Grpc::Unknown => Code::InvalidRequest,
+        Grpc::InvalidArgument | Grpc::FailedPrecondition => Code::InvalidRequest,
         Grpc::Unimplemented => Code::Unsupported,
         Grpc::DeadlineExceeded => Code::Timeout,
         Grpc::Cancelled | Grpc::Aborted => Code::Cancelled,
@@ -95,7 +97,7 @@ fn by_grpc_code(status: &Status) -> Code {
         Grpc::Unauthenticated => Code::Unauthenticated,
         Grpc::ResourceExhausted => Code::Overloaded,
         Grpc::Unavailable => Code::ServiceUnavailable,
-        Grpc::Ok | Grpc::Unknown | Grpc::AlreadyExists | Grpc::Internal | Grpc::DataLoss => Code::Internal,
+        Grpc::Ok | Grpc::AlreadyExists | Grpc::DataLoss => Code::Internal,
     }
 }
 
@@ -130,10 +132,12 @@ mod tests {
         for (grpc, message, code) in [
             (Grpc::OutOfRange, "Error, decoded message length too large", Code::InvalidRequest),
             (Grpc::Internal, "failed to decode Protobuf message", Code::InvalidRequest),
+            (Grpc::Internal, "Missing request message.", Code::InvalidRequest),
             (Grpc::Unimplemented, "", Code::Unsupported),
-            (Grpc::Unknown, "transport error", Code::Internal),
+            (Grpc::Unknown, "transport error", Code::InvalidRequest),
         ] {
-            assert_eq!(retyped(&Status::new(grpc, message)).unwrap().code(), code);
+            let error = retyped(&Status::new(grpc, message)).unwrap();
+            assert_eq!((error.code(), error.is_retryable()), (code, false), "{message}");
         }
     }
 }

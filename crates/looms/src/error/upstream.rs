@@ -67,24 +67,23 @@ impl Asked {
             | ErrorKind::ContextTooLong
             | ErrorKind::ModelFailed
             | ErrorKind::StreamInterrupted
+            | ErrorKind::Unexpected
             | ErrorKind::Internal => error.message.clone(),
         }
     }
 
     fn hint(&self, kind: ErrorKind) -> String {
+        let (whose, service, endpoint) = match self.provider {
+            Provider::Bedrock => ("AWS", "Bedrock", "`llm.bedrock_endpoint_url` (or the region)"),
+            Provider::Anthropic => ("Anthropic", "Anthropic's API", "`llm.anthropic_endpoint_url`"),
+        };
         match kind {
             ErrorKind::AccessDenied(denial) => self.denied(denial),
             ErrorKind::ModelNotFound(missing) => self.missing(missing),
             ErrorKind::Credentials(fault) => self.credentials(fault),
-            ErrorKind::Throttled(Throttle::Rate) => {
-                "wait and try again; a lower `llm.max_tokens` reserves less of the quota; Service Quotas → Bedrock raises it".to_owned()
-            }
-            ErrorKind::Throttled(Throttle::Daily) => {
-                "the quota refills over the day; Service Quotas → Bedrock raises it, a new account asks AWS support".to_owned()
-            }
-            ErrorKind::Throttled(Throttle::Quota) => "Service Quotas → Bedrock shows and raises the quota".to_owned(),
+            ErrorKind::Throttled(throttle) => self.throttled(throttle).to_owned(),
             ErrorKind::Unavailable(Unavailability::Unreachable) => {
-                "check `llm.bedrock_endpoint_url` (or the region), the network route and the port".to_owned()
+                format!("check {endpoint}, the network route and the port")
             }
             ErrorKind::Unavailable(Unavailability::Capacity | Unavailability::NotReady) => {
                 "upstream is busy: try again in a moment".to_owned()
@@ -95,12 +94,29 @@ impl Asked {
             ErrorKind::Timeout(Waiting::NextEvent) => {
                 "raise `llm.stream_idle_seconds` if the model thinks for longer than that".to_owned()
             }
+            ErrorKind::Timeout(Waiting::Content) => "try again; the model gave signs of life and no answer".to_owned(),
             ErrorKind::Timeout(Waiting::Answer | Waiting::Model) => {
                 "raise `llm.timeout_seconds`, ask for less with `llm.max_tokens`, or use a faster model".to_owned()
             }
             ErrorKind::InvalidRequest => "upstream's message says which field it does not accept".to_owned(),
             ErrorKind::ContextTooLong => "start a new session, or send less text".to_owned(),
-            ErrorKind::ModelFailed | ErrorKind::Internal => "try again; if it stays, give AWS the request id".to_owned(),
+            ErrorKind::Unexpected => format!("check {endpoint}: what answers there is not {service}"),
+            ErrorKind::ModelFailed | ErrorKind::Internal => {
+                format!("try again; if it stays, give {whose} the request id")
+            }
+        }
+    }
+
+    const fn throttled(&self, throttle: Throttle) -> &'static str {
+        match (self.provider, throttle) {
+            (Provider::Anthropic, _) => "wait and try again; the Claude console shows the organisation's limits",
+            (Provider::Bedrock, Throttle::Rate) => {
+                "wait and try again; a lower `llm.max_tokens` reserves less of the quota; Service Quotas → Bedrock raises it"
+            }
+            (Provider::Bedrock, Throttle::Daily) => {
+                "the quota refills over the day; Service Quotas → Bedrock raises it, a new account asks AWS support"
+            }
+            (Provider::Bedrock, Throttle::Quota) => "Service Quotas → Bedrock shows and raises the quota",
         }
     }
 
@@ -176,7 +192,7 @@ const fn code(kind: ErrorKind) -> Code {
         ErrorKind::ModelNotFound(_) => Code::ModelNotFound,
         ErrorKind::Credentials(_) => Code::CredentialsNotLoaded,
         ErrorKind::Throttled(_) => Code::Throttling,
-        ErrorKind::Unavailable(_) => Code::ServiceUnavailable,
+        ErrorKind::Unavailable(_) | ErrorKind::Unexpected => Code::ServiceUnavailable,
         ErrorKind::Timeout(_) => Code::Timeout,
         ErrorKind::InvalidRequest => Code::InvalidRequest,
         ErrorKind::ContextTooLong => Code::ContextTooLong,

@@ -1,5 +1,6 @@
 //! Between the contract's messages and the core's types.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use claude::PicoDollars;
@@ -24,6 +25,12 @@ const USER_ID: &str = "x-user-id";
 /// The longest identity; it is part of a key.
 const MAX_USER_ID_BYTES: usize = 256;
 
+/// The longest name of a session.
+const MAX_NAME_BYTES: usize = 1024;
+
+/// The most that a session's metadata may hold.
+const MAX_METADATA_BYTES: usize = 16 * 1024;
+
 /// The range of `timeout_seconds`, the reference's.
 const TIMEOUT_SECONDS: std::ops::RangeInclusive<i32> = 1..=600;
 
@@ -35,6 +42,19 @@ pub(super) fn owner<T>(request: &Request<T>) -> Result<String, Error> {
         _ => Err(Error::invalid(format!("`{USER_ID}` cannot be an identity"))
             .with_hint(format!("send at most {MAX_USER_ID_BYTES} printable ASCII characters"))),
     }
+}
+
+/// A session's name and notes are listed with it, up to 500 sessions a page: they are labels, not documents.
+pub(super) fn check_notes(name: &str, metadata: &HashMap<String, String>) -> Result<(), Error> {
+    if name.len() > MAX_NAME_BYTES {
+        return Err(Error::invalid("`name` is too long").with_hint(format!("it has at most {MAX_NAME_BYTES} bytes")));
+    }
+    let bytes: usize = metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes > MAX_METADATA_BYTES {
+        let hint = format!("keys and values together have at most {MAX_METADATA_BYTES} bytes");
+        return Err(Error::invalid("`metadata` is too long").with_hint(hint));
+    }
+    Ok(())
 }
 
 pub(super) fn check_agent(id: &str) -> Result<(), Error> {

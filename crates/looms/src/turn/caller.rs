@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use claude::Abandoned;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -22,6 +23,8 @@ pub(super) struct Caller {
     on_disconnect: Disconnect,
     /// Ends when the server's patience does; kept over the turn, so that an event does not enlist anew.
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Told to the attempt loop: an answer that AWS began is read on for the books, but none is begun for nobody.
+    abandoned: Abandoned,
     /// Since the caller is gone, the end of what is still read for the books.
     drain_until: Option<Instant>,
 }
@@ -57,7 +60,12 @@ impl Caller {
         on_disconnect: Disconnect,
         stopping: CancellationToken,
     ) -> Self {
-        Self { outcome, on_disconnect, stopping: Box::pin(stopping.cancelled_owned()), drain_until: None }
+        let stopping = Box::pin(stopping.cancelled_owned());
+        Self { outcome, on_disconnect, stopping, abandoned: Abandoned::default(), drain_until: None }
+    }
+
+    pub(super) fn abandoned(&self) -> Abandoned {
+        self.abandoned.clone()
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -84,7 +92,10 @@ impl Caller {
                 () = &mut self.stopping => return Err(Gone::Server),
                 () = self.outcome.closed() => match self.on_disconnect {
                     Disconnect::Cancel => return Err(Gone::Caller),
-                    Disconnect::Drain => self.drain_until = Some(Instant::now() + DRAIN_LIMIT),
+                    Disconnect::Drain => {
+                        self.abandoned.set();
+                        self.drain_until = Some(Instant::now() + DRAIN_LIMIT);
+                    }
                 },
             }
         }

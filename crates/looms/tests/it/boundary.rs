@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use bedrock_emulator::{Emulator, Fault, Reply};
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -42,6 +44,48 @@ async fn errors_of_the_grpc_framework_are_ours() {
         let found = (problem.grpc, problem.reason.as_str(), problem.domain.as_str());
         assert_eq!(found, (code, reason, "loom"), "{path} with {length} bytes: {problem:?}");
         assert!(!problem.message.is_empty());
+    }
+    assert_eq!(up.request_count(), 0);
+}
+
+/// Posts these bytes, framed by nobody, to `Weave`: the HTTP status and the error in the response's head.
+async fn post(looms: &Looms, content_type: &str, bytes: &'static [u8]) -> (u16, Problem) {
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let request = http::Request::post(format!("http://{}/loom.v1.LoomService/Weave", looms.grpc_address()))
+        .header("content-type", content_type)
+        .body(Full::new(Bytes::from_static(bytes)))
+        .unwrap();
+    let response = client.request(request).await.unwrap();
+    let status = Status::from_header_map(response.headers()).expect("an error in the head");
+    (response.status().as_u16(), Problem::from(status))
+}
+
+#[tokio::test]
+async fn content_that_is_no_grpc_message_is_an_invalid_request() {
+    let up = Emulator::start().await.unwrap();
+    let looms = Looms::start(&up).await;
+    for (what, bytes) in [
+        ("nothing", &b""[..]),
+        ("half a head", b"\0\0\0"),
+        ("half a message", b"\0\0\0\0\x09\x0a\x07hi"),
+        ("compressed by nothing", b"\x01\0\0\0\x04\x0a\x02hi"),
+        ("no such flag", b"\x07\0\0\0\x04\x0a\x02hi"),
+    ] {
+        let (http, problem) = post(&looms, "application/grpc", bytes).await;
+        let found = (http, problem.grpc, problem.reason.as_str(), problem.said("retryable"));
+        assert_eq!(found, (200, Code::InvalidArgument, "invalid_request", "false"), "{what}: {problem:?}");
+    }
+    assert_eq!(up.request_count(), 0);
+}
+
+#[tokio::test]
+async fn content_of_another_type_is_refused_with_415() {
+    let up = Emulator::start().await.unwrap();
+    let looms = Looms::start(&up).await;
+    for content_type in ["text/plain", "application/json", "application/grpc+json"] {
+        let (http, problem) = post(&looms, content_type, b"\0\0\0\0\x04\x0a\x02hi").await;
+        assert_eq!((http, problem.grpc, problem.reason.as_str()), (415, Code::Unimplemented, "unsupported"));
+        assert!(problem.message.contains(content_type) && problem.hint().contains("application/grpc"), "{problem:?}");
     }
     assert_eq!(up.request_count(), 0);
 }

@@ -1,6 +1,6 @@
 //! A session's turns: what each sees of those before it, and how they read afterwards.
 
-use bedrock_emulator::{Emulator, Reply};
+use bedrock_emulator::{Emulator, Fault, Reply};
 use loom_proto::v1::{GetConversationHistoryRequest, WeaveRequest};
 use serde_json::json;
 
@@ -46,6 +46,20 @@ async fn what_was_sent_once_is_sent_again_byte_for_byte() {
     assert_eq!(blocks[0]["signature"], "EqQBCgIYAhIkZm9v+/==");
     assert_eq!(blocks[1], json!({"type": "redacted_thinking", "data": "b3BhcXVl"}));
     assert_eq!(looms.history("s").await.messages[1].content, "line one\r\nline two \u{1f980}");
+}
+
+#[tokio::test]
+async fn an_answer_of_white_space_is_not_sent_back() {
+    // The API refuses a text block without anything to read; a session that keeps one is stuck for good.
+    let up = Emulator::start().await.unwrap();
+    let looms = Looms::start(&up).await;
+    up.enqueue(Reply::text("\n\n"));
+    up.enqueue(Reply::pieces(["\n", "never said"]).broken_by(Fault::cut(4)));
+    up.enqueue(Reply::text("Here."));
+    assert_eq!(looms.weave_in("s", "one").await.text, "\n\n");
+    looms.ask(ask_in("s", "two")).await.unwrap_err();
+    looms.weave_in("s", "three").await;
+    assert_eq!(messages_sent(&up, 2), json!([said("user", "three")]));
 }
 
 /// The `messages` of a body as they stand there.

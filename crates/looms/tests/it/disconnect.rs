@@ -114,3 +114,17 @@ async fn draining_can_be_the_policy_on_anthropic_too() {
     drop(stream);
     assert_drained(&up, &looms).await;
 }
+
+#[tokio::test]
+async fn nothing_is_begun_for_a_caller_that_is_gone() {
+    // A refused attempt began nothing: the next one would be an answer that is billed and read by nobody.
+    let up = Emulator::start().await.unwrap();
+    up.fail_next(1, Fault::ThrottlingFor { seconds: 1 });
+    let looms = Looms::start(&up).await;
+    tokio::select! {
+        answer = looms.ask(ask_in("s", "hi")) => panic!("{answer:?}"),
+        () = upstream_has(&up, 1) => {}
+    }
+    looms.weave_in("s", "the next turn waits for the one before").await;
+    assert_eq!(up.request_count(), 2, "one attempt for the caller that left, one for the turn after it");
+}

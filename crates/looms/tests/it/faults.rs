@@ -53,7 +53,8 @@ fn refusals() -> Vec<Case> {
         (exception(403, "UnrecognizedClientException", "The security token is invalid"), "credentials_not_loaded", 1),
         (exception(403, "ExpiredTokenException", "The security token is expired"), "credentials_not_loaded", 1),
         (exception(502, "", "<html>Bad Gateway</html>"), "service_unavailable", 3),
-        (exception(418, "TeapotException", "short and stout"), "internal", 3),
+        (exception(418, "TeapotException", "short and stout"), "invalid_request", 1),
+        (exception(404, "UnknownOperationException", "not recognized"), "service_unavailable", 1),
     ]
 }
 

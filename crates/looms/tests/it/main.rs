@@ -7,6 +7,7 @@
 
 mod boundary;
 mod callers;
+mod connections;
 mod conversation;
 mod disconnect;
 mod faults;

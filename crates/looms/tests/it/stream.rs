@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bedrock_emulator::{Breakage, Emulator, Fault, Reply};
-use loom_proto::v1::ExecutionStage;
+use loom_proto::v1::{ExecutionStage, WeaveRequest};
 use tonic::Code;
 
 use crate::support::{Looms, MODEL, Problem, Told, ask, ask_in, eventually};
@@ -49,6 +49,22 @@ async fn the_text_grows_from_update_to_update() {
     assert_text_grows(&told, &pieces.concat());
     assert!(told.updates().len() >= 3, "{} updates", told.updates().len());
     assert_eq!(told.last().partial_content, pieces.concat());
+}
+
+#[tokio::test]
+async fn a_client_that_asks_gets_the_new_piece_alone_and_every_event_names_the_session() {
+    let up = Emulator::start().await.unwrap();
+    let pieces: Vec<String> = (0..20).map(|number| format!("{number} ä\n")).collect();
+    up.reply(Reply::pieces(pieces.clone()).pause(Duration::from_millis(20)));
+    let looms = Looms::start(&up).await;
+    let told = looms.stream(WeaveRequest { new_content_only: true, ..ask("count") }).await.unwrap();
+    assert!(told.updates().iter().all(|update| update.partial_content.is_empty() && !update.new_content.is_empty()));
+    let joined: String = told.events.iter().map(|event| event.new_content.as_str()).collect();
+    assert_eq!(joined, pieces.concat());
+    assert_eq!(told.last().partial_content, pieces.concat());
+    let session = told.last().session_id.as_str();
+    assert!(session.starts_with("sess_") && told.events.iter().all(|event| event.session_id == session));
+    assert_eq!(looms.history(session).await.messages[0].content, "count");
 }
 
 #[tokio::test]

@@ -56,33 +56,73 @@ async fn an_answer_that_breaks_before_its_content_is_asked_for_again() {
                 assert_eq!(error.kind, kind, "{case}");
                 assert_eq!((u64::from(error.attempts), emulator.request_count()), (attempts, attempts), "{case}");
                 assert_eq!(error.usage.is_some(), after > 0, "{case}");
-                assert!(error.usage.is_none_or(|usage| usage.estimated && usage.input_tokens == 12), "{case}");
+                // Each attempt that had begun is billed, and so is in the sum.
+                let input_tokens = 12 * attempts;
+                assert!(error.usage.is_none_or(|used| used.estimated && used.input_tokens == input_tokens), "{case}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn the_second_answer_is_whole_and_has_nothing_of_the_first() {
+async fn the_second_answer_is_whole_and_has_nothing_of_the_first_but_its_tokens() {
     for upstream in BOTH {
         let emulator = Emulator::start().await.unwrap();
-        emulator.enqueue(Reply::pieces(["wrong"]).broken_by(Fault::cut(BEFORE_CONTENT)));
+        emulator.enqueue(Reply::pieces(["wrong"]).tokens(7, 50).broken_by(Fault::cut(BEFORE_CONTENT)));
         emulator.reply(reply());
         let stream = upstream.client(&emulator).stream(&upstream.call()).await.unwrap();
         assert_eq!(stream.attempts(), 2);
         let answer = read(stream).await;
         assert!(answer.complete && answer.error.is_none());
-        assert_eq!(answer.events, 12);
+        // As many as were sent, but for the ping before the content.
+        assert_eq!(answer.events, 11);
         assert_eq!(answer.text, "piece0 piece1 piece2 piece3 piece4 piece5 ");
-        assert_eq!(answer.usage, Usage { input_tokens: 12, output_tokens: 99, ..Usage::default() });
+        let usage = Usage { input_tokens: 7 + 12, output_tokens: 1 + 99, estimated: true, ..Usage::default() };
+        assert_eq!(answer.usage, usage);
     }
 }
 
-/// The answer broke after `pieces` of its pieces: they are all there, and so is what they used.
+#[tokio::test]
+async fn what_a_broken_stream_used_stays_in_the_sum_when_the_answer_comes_whole_or_breaks_later() {
+    let emulator = Emulator::start().await.unwrap();
+    let client = Upstream::Bedrock.client(&emulator);
+    emulator.enqueue(Reply::pieces(["wrong"]).tokens(7, 50).broken_by(Fault::cut(BEFORE_CONTENT)));
+    emulator.enqueue(Fault::StreamingDenied);
+    emulator.reply(reply());
+    let answer = read(client.stream(&Upstream::Bedrock.call()).await.unwrap()).await;
+    assert!(answer.complete && answer.usage.estimated);
+    assert_eq!(answer.usage.input_tokens, 7 + 12);
+
+    let emulator = Emulator::start().await.unwrap();
+    let client = Upstream::Bedrock.client(&emulator);
+    emulator.enqueue(Reply::pieces(["wrong"]).tokens(7, 50).broken_by(Fault::cut(BEFORE_CONTENT)));
+    emulator.enqueue(reply().broken_by(Fault::cut(BEFORE_CONTENT + 1)));
+    let answer = read(client.stream(&Upstream::Bedrock.call()).await.unwrap()).await;
+    assert_eq!(answer.error.unwrap().usage.unwrap().input_tokens, 7 + 12);
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_cut_at_its_longest_length() {
+    const LONGEST: usize = 32 * 1024 * 1024;
+    let piece = "x".repeat(1024 * 1024);
+    let delta =
+        format!(r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":"{piece}"}}}}"#);
+    let body = format!("{START}{}", format!("data: {delta}\n\n").repeat(40));
+    let server = Server::answering(sse(&body, "0\r\n\r\n"), Then::Close).await;
+    let client = anthropic_client(server.url(), Some("key"), quick());
+    let answer = read(client.stream(&Upstream::Anthropic.call()).await.unwrap()).await;
+    let error = answer.error.unwrap();
+    assert_eq!((error.kind, server.requests()), (BROKEN, 1));
+    assert!(error.message.contains("longer than 32 MiB"), "{error}");
+    assert!((LONGEST - 2 * piece.len()..LONGEST).contains(&answer.text.len()), "{}", answer.text.len());
+}
+
+/// The answer broke after `pieces` of its pieces: they are all there, but for the ping before them, and so is what they
+/// used.
 fn assert_broken(answer: &Read, pieces: usize, kind: ErrorKind, case: &str) {
     let expected: String = (0..pieces).map(|n| format!("piece{n} ")).collect();
     let error = answer.error.as_ref().unwrap_or_else(|| panic!("{case} ended well"));
-    assert_eq!((answer.text.as_str(), answer.events), (expected.as_str(), BEFORE_CONTENT + pieces), "{case}");
+    assert_eq!((answer.text.as_str(), answer.events), (expected.as_str(), BEFORE_CONTENT - 1 + pieces), "{case}");
     assert_eq!((error.kind, error.attempts), (kind, 1), "{case}");
     let output_tokens = 2 * u64::try_from(pieces).unwrap();
     let usage = Usage { input_tokens: 12, output_tokens, estimated: true, ..Usage::default() };

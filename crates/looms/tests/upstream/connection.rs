@@ -40,7 +40,7 @@ async fn a_success_that_is_not_of_the_api_is_named_for_what_it_is() {
             for error in
                 [client.stream(&upstream.call()).await.unwrap_err(), client.send(&upstream.call()).await.unwrap_err()]
             {
-                assert_eq!(error.kind, ErrorKind::Internal, "{answer}");
+                assert_eq!((error.kind, error.attempts), (ErrorKind::Unexpected, 1), "{answer}");
                 assert!(error.message.contains(named.trim_matches('`')), "{}", error.message);
                 assert!(error.message.contains("not an answer of this API"), "{}", error.message);
             }
@@ -51,16 +51,20 @@ async fn a_success_that_is_not_of_the_api_is_named_for_what_it_is() {
 #[tokio::test]
 async fn a_proxys_refusal_is_read_by_its_status() {
     let page = "<html>bad gateway</html>".repeat(5_000);
-    for (status, kind) in [
-        ("502 Bad Gateway", ErrorKind::Unavailable(Unavailability::Capacity)),
-        ("301 Moved Permanently", ErrorKind::Internal),
-        ("407 Proxy Authentication Required", ErrorKind::Internal),
+    for (status, kind, attempts) in [
+        ("502 Bad Gateway", ErrorKind::Unavailable(Unavailability::Capacity), 3),
+        ("301 Moved Permanently", ErrorKind::Unexpected, 1),
+        ("407 Proxy Authentication Required", ErrorKind::Unexpected, 1),
+        ("404 Not Found", ErrorKind::Unexpected, 1),
+        ("451 Unavailable For Legal Reasons", ErrorKind::InvalidRequest, 1),
     ] {
         for page in [page.as_str(), "<html>", ""] {
             let server = Server::answering(answer(status, "content-type: text/html\r\n", page), Then::Close).await;
             let client = anthropic_client(server.url(), Some("key"), quick());
             let error = client.send(&Upstream::Anthropic.call()).await.unwrap_err();
-            assert_eq!(error.kind, kind, "{status}");
+            assert_eq!((error.kind, error.attempts), (kind, attempts), "{status}");
+            assert_eq!(server.requests(), attempts as usize, "{status}");
+            assert_eq!(error.upstream.as_ref().unwrap().status.to_string(), status[..3]);
             assert!(!error.message.is_empty() && error.message.len() < 1000);
         }
     }

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use bedrock_emulator::{Emulator, Fault, Outcome, Reply};
 use claude::{ErrorKind, Throttle, Usage, Waiting};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::support::{BOTH, PATIENCE, quick, read};
+use crate::server::read_request;
+use crate::support::{BOTH, PATIENCE, Upstream, anthropic_client, quick, read};
 
 /// Long enough for an answer that comes, short enough to wait for one that does not.
 const SILENCE: Duration = Duration::from_millis(150);
@@ -63,6 +66,46 @@ async fn silence_after_the_first_event_and_before_any_content_has_the_idle_limit
         assert_eq!((error.kind, error.attempts), (ErrorKind::Timeout(Waiting::NextEvent), 1));
         assert!(error.usage.is_some_and(|usage| usage.estimated));
     }
+}
+
+/// Signs of life without content, for as long as the test's runtime runs; after `pings` of them an answer, if any.
+async fn pinging(pings: usize, then: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        read_request(&mut socket).await;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut often = tokio::time::interval(SILENCE / 5);
+        for _ in 0..pings {
+            often.tick().await;
+            if socket.write_all(b"data: {\"type\":\"ping\"}\n\n").await.is_err() {
+                return;
+            }
+        }
+        let _ = socket.write_all(then.as_bytes()).await;
+    });
+    url
+}
+
+#[tokio::test]
+async fn pings_before_the_content_are_signs_of_life_for_so_long_and_no_longer() {
+    let options = claude::ClientOptions { stream_idle: SILENCE, ..quick() };
+    let answer = concat!(
+        "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"c\",\"usage\":{}}}\n\n",
+        "data: {\"type\":\"message_stop\"}\n\n"
+    );
+    // Two idle limits of pings, and then it comes.
+    let client = anthropic_client(&pinging(10, answer).await, Some("key"), options);
+    let read = read(client.stream(&Upstream::Anthropic.call()).await.unwrap()).await;
+    assert!(read.complete && read.events == 2, "{read:?}");
+
+    let client = anthropic_client(&pinging(usize::MAX, "").await, Some("key"), options);
+    let asked = Instant::now();
+    let error = client.stream(&Upstream::Anthropic.call()).await.unwrap_err();
+    assert_eq!((error.kind, error.attempts), (ErrorKind::Timeout(Waiting::Content), 1));
+    assert!((SILENCE * 4..PATIENCE).contains(&asked.elapsed()), "{:?}", asked.elapsed());
 }
 
 #[tokio::test]

@@ -33,7 +33,8 @@ fn on_bedrock() -> Vec<(Fault, ErrorKind, u32)> {
         (exception(400, "ServiceQuotaExceededException", "full"), ErrorKind::Throttled(Throttle::Quota), 1),
         (exception(403, "ExpiredTokenException", "x"), ErrorKind::Credentials(CredentialFault::Expired), 1),
         (exception(500, "BrandNewException", "?"), ErrorKind::Internal, 3),
-        (exception(418, "BrandNewException", "?"), ErrorKind::Internal, 3),
+        (exception(418, "BrandNewException", "?"), ErrorKind::InvalidRequest, 1),
+        (exception(404, "UnknownOperationException", "?"), ErrorKind::Unexpected, 1),
         (exception(502, "", "bad gateway"), CAPACITY, 3),
     ]
 }

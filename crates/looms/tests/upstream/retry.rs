@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bedrock_emulator::{Emulator, Fault};
-use claude::{ClientOptions, ErrorKind, RetryPolicy, Throttle};
+use claude::{Call, Client, ClientOptions, Error, ErrorKind, RetryPolicy, Throttle};
 use tokio::time::Instant;
 
 use crate::server::{Server, Then, answer};
-use crate::support::{BOTH, Upstream, anthropic_client, quick, read};
+use crate::support::{BOTH, PATIENCE, Upstream, anthropic_client, quick, read};
 
 #[tokio::test]
 async fn throttled_twice_then_answers() {
@@ -34,6 +34,58 @@ async fn each_attempt_is_the_same_request() {
         assert_eq!(requests.len(), 3);
         assert!(requests.iter().all(|request| request.body == requests[0].body && request.path == requests[0].path));
     }
+}
+
+#[tokio::test]
+async fn once_nobody_waits_nothing_is_sent_again() {
+    for upstream in BOTH {
+        for streamed in [false, true] {
+            let emulator = Emulator::start().await.unwrap();
+            emulator.always(Fault::ServiceUnavailable);
+            let (client, call) = (upstream.client(&emulator), upstream.call());
+            call.abandoned.set();
+            let error = ask(&client, &call, streamed).await;
+            assert_eq!((error.attempts, emulator.request_count()), (1, 1), "{upstream:?} {streamed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_leaves_during_a_wait_is_not_asked_for_again_after_it() {
+    for upstream in BOTH {
+        for streamed in [false, true] {
+            let emulator = Emulator::start().await.unwrap();
+            emulator.always(Fault::ThrottlingFor { seconds: 1 });
+            let (client, call) = (upstream.client(&emulator), upstream.call());
+            let leaves = async {
+                while emulator.request_count() == 0 {
+                    tokio::task::yield_now().await;
+                }
+                assert!(emulator.idle_within(PATIENCE).await);
+                call.abandoned.set();
+            };
+            let (error, ()) = tokio::join!(ask(&client, &call, streamed), leaves);
+            assert_eq!(error.kind, ErrorKind::Throttled(Throttle::Rate));
+            assert_eq!((error.attempts, emulator.request_count()), (1, 1), "{upstream:?} {streamed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn neither_the_detour_of_a_denied_stream_nor_a_new_signature_is_for_nobody() {
+    for clock in [0, 3600] {
+        let emulator = Emulator::start().await.unwrap();
+        emulator.always(Fault::StreamingDenied);
+        emulator.set_clock_offset(clock);
+        let (client, call) = (Upstream::Bedrock.client(&emulator), Upstream::Bedrock.call());
+        call.abandoned.set();
+        ask(&client, &call, true).await;
+        assert_eq!(emulator.request_count(), 1, "{clock}");
+    }
+}
+
+async fn ask(client: &Client, call: &Call, streamed: bool) -> Error {
+    if streamed { client.stream(call).await.unwrap_err() } else { client.send(call).await.unwrap_err() }
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bedrock_emulator::Emulator;
 use claude::{
-    Api, Assembler, Authorization, AwsKeys, Backoff, Call, Client, ClientOptions, Credentials, Endpoint, Error, Event,
-    Message, MessageStream, MessagesRequest, RequestMessage, Rest, RetryPolicy, Role, Secret, Usage,
+    Abandoned, Api, Assembler, Authorization, AwsKeys, Backoff, Call, Client, ClientOptions, Credentials, Endpoint,
+    Error, Event, Message, MessageStream, MessagesRequest, RequestMessage, Rest, RetryPolicy, Role, Secret, Usage,
 };
 use tokio::time::Instant;
 
@@ -68,7 +68,8 @@ impl Upstream {
             temperature: None,
             rest: Rest::new(),
         };
-        Call { model: self.model().to_owned(), request, deadline: Instant::now() + limit }
+        let abandoned = Abandoned::default();
+        Call { model: self.model().to_owned(), request, deadline: Instant::now() + limit, abandoned }
     }
 }
 
